@@ -1,0 +1,1 @@
+"""The web application: pages, API, sign-in, and the settings every process shares."""

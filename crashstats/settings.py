@@ -1,0 +1,190 @@
+"""Settings of every process, read from the environment; README.md lists them.
+
+A part that can be swapped gets one dict with BACKEND and OPTIONS. Nothing else reads the environment.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from crashstats import env
+from crashstats.standalone import postgres
+from crashstats.standalone.secrets import read_or_create_secret
+
+ENV = env.Environment(os.environ)
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+VAR_DIR = ENV.read(
+    "VAR_DIR",
+    env.folder,
+    default=str(BASE_DIR / "var"),
+    doc="the folder for everything the system writes: database, crashes, index, symbols, logs.",
+)
+DEBUG = ENV.read("DEBUG", env.boolean, default="0", doc="whether errors are shown in the browser; never on in production.")
+SECRET_KEY = ENV.read(
+    "SECRET_KEY",
+    env.text,
+    default="",
+    doc="the key that signs sessions and queue messages; made once under VAR_DIR when unset.",
+    secret=True,
+) or read_or_create_secret(VAR_DIR / "secret_key")
+HOST = ENV.read("HOST", env.text, default="127.0.0.1", doc="the address that web and collector listen on.")
+PORT = ENV.read("PORT", env.port, default="8000", doc="the port of the web pages and the API.")
+COLLECTOR_PORT = ENV.read("COLLECTOR_PORT", env.port, default="8001", doc="the port of the collector.")
+ALLOWED_HOSTS = ENV.read(
+    "ALLOWED_HOSTS", env.words, default="localhost,127.0.0.1,[::1]", doc="the host names the site answers to, separated by commas."
+)
+if HOST not in ("127.0.0.1", "0.0.0.0", "::") and HOST not in ALLOWED_HOSTS:
+    ALLOWED_HOSTS.append(HOST)
+BEHIND_TLS = ENV.read(
+    "BEHIND_TLS", env.boolean, default="0", doc="whether a proxy serves the site by HTTPS; then cookies are sent by HTTPS only."
+)
+
+INSTALLED_APPS = [
+    "crashstats.accounts",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "django_q",
+    "processing",
+    "ingest",
+    "crashstats",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "crashstats.middleware.ContentSecurityPolicyMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "crashstats.urls"
+WSGI_APPLICATION = "crashstats.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "crashstats" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+DATABASE_URL = ENV.read(
+    "DATABASE_URL",
+    env.text,
+    default="",
+    doc="postgresql://user:password@host:port/name of a PostgreSQL 15 or newer; unset: the embedded one under VAR_DIR.",
+    secret=True,
+)
+DATABASE_POOL = ENV.read(
+    "DATABASE_POOL",
+    env.whole_number,
+    default="0",
+    doc="the most connections one process pools for its threads; 0 keeps one open connection per thread instead.",
+)
+DATABASES = {"default": postgres.django_database(DATABASE_URL, VAR_DIR, pool_size=DATABASE_POOL)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "accounts.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "/login/"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/"
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+CRASH_STORAGE = {
+    "BACKEND": "processing.storage.filesystem.FileSystemCrashStorage",
+    "OPTIONS": {"root": VAR_DIR / "crashes"},
+}
+SEARCH = {
+    "BACKEND": "processing.search.tantivy.TantivySearch",
+    "OPTIONS": {"folder": VAR_DIR / "search"},
+}
+STACKWALKER = {
+    "path": ENV.read(
+        "STACKWALKER_PATH",
+        env.folder,
+        default=str(VAR_DIR / "tools" / "minidump-stackwalk"),
+        doc="the minidump-stackwalk program.",
+    ),
+    "timeout_seconds": ENV.read(
+        "STACKWALKER_TIMEOUT",
+        env.whole_number,
+        default="120",
+        doc="seconds before the stackwalker is killed.",
+    ),
+    "memory_bytes": ENV.read(
+        "STACKWALKER_MEMORY_MB",
+        env.whole_number,
+        default="4096",
+        doc="megabytes of address space that one stackwalker may take.",
+    )
+    * 1024
+    * 1024,
+}
+SYMBOLS = {
+    "folders": [
+        BASE_DIR / "samples" / "symbols",
+        VAR_DIR / "symbols",
+    ],
+}
+WORKERS = ENV.read("WORKERS", env.whole_number, default="2", doc="how many crashes are processed at the same time.")
+Q_CLUSTER = {
+    "name": "crashstats",
+    "broker_class": "processing.broker.CrashBroker",
+    "workers": WORKERS,
+    "queue_limit": WORKERS,
+    "timeout": STACKWALKER["timeout_seconds"] * 4 + 60,
+    "retry": STACKWALKER["timeout_seconds"] * 4 + 120,
+    "save_limit": -1,
+    "catch_up": False,
+    "scheduler": False,
+    "label": "Work queue",
+}
+VERSION_FILE = BASE_DIR / "version.json"
+
+LOG_LEVEL = ENV.read(
+    "LOG_LEVEL", env.choice("DEBUG", "INFO", "WARNING", "ERROR"), default="INFO", doc="the least severity that is logged."
+)
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+}

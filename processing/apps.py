@@ -1,0 +1,8 @@
+"""Django's entry to this app."""
+
+from django.apps import AppConfig
+
+
+class ProcessingConfig(AppConfig):
+    name = "processing"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,1 @@
+"""The rules of the pipeline: one rule, one small fact."""

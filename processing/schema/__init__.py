@@ -1,0 +1,1 @@
+"""Every field of raw and processed crashes, described once. See `processing.schema.field.Field`."""
