@@ -21,7 +21,9 @@ VAR_DIR = ENV.read(
     default=str(BASE_DIR / "var"),
     doc="the folder for everything the system writes: database, crashes, index, symbols, logs.",
 )
-DEBUG = ENV.read("DEBUG", env.boolean, default="0", doc="whether errors are shown in the browser; never on in production.")
+DEBUG = ENV.read(
+    "DEBUG", env.boolean, default="0", doc="whether errors are shown in the browser; never on in production."
+)
 SECRET_KEY = ENV.read(
     "SECRET_KEY",
     env.text,
@@ -33,12 +35,18 @@ HOST = ENV.read("HOST", env.text, default="127.0.0.1", doc="the address that web
 PORT = ENV.read("PORT", env.port, default="8000", doc="the port of the web pages and the API.")
 COLLECTOR_PORT = ENV.read("COLLECTOR_PORT", env.port, default="8001", doc="the port of the collector.")
 ALLOWED_HOSTS = ENV.read(
-    "ALLOWED_HOSTS", env.words, default="localhost,127.0.0.1,[::1]", doc="the host names the site answers to, separated by commas."
+    "ALLOWED_HOSTS",
+    env.words,
+    default="localhost,127.0.0.1,[::1]",
+    doc="the host names the site answers to, separated by commas.",
 )
 if HOST not in ("127.0.0.1", "0.0.0.0", "::") and HOST not in ALLOWED_HOSTS:
     ALLOWED_HOSTS.append(HOST)
 BEHIND_TLS = ENV.read(
-    "BEHIND_TLS", env.boolean, default="0", doc="whether a proxy serves the site by HTTPS; then cookies are sent by HTTPS only."
+    "BEHIND_TLS",
+    env.boolean,
+    default="0",
+    doc="whether a proxy serves the site by HTTPS; then cookies are sent by HTTPS only.",
 )
 
 INSTALLED_APPS = [
@@ -163,7 +171,9 @@ SYMBOLS = {
         VAR_DIR / "symbols",
     ],
 }
-WORKERS = ENV.read("WORKERS", env.whole_number, default="2", doc="how many crashes are processed at the same time.")
+WORKERS = ENV.read(
+    "WORKERS", env.whole_number, default="2", doc="how many crashes are processed at the same time."
+)
 Q_CLUSTER = {
     "name": "crashstats",
     "broker_class": "processing.broker.CrashBroker",
@@ -179,7 +189,10 @@ Q_CLUSTER = {
 VERSION_FILE = BASE_DIR / "version.json"
 
 LOG_LEVEL = ENV.read(
-    "LOG_LEVEL", env.choice("DEBUG", "INFO", "WARNING", "ERROR"), default="INFO", doc="the least severity that is logged."
+    "LOG_LEVEL",
+    env.choice("DEBUG", "INFO", "WARNING", "ERROR"),
+    default="INFO",
+    doc="the least severity that is logged.",
 )
 LOGGING = {
     "version": 1,

@@ -19,4 +19,6 @@ def build(setting: Mapping[str, Any], name: str) -> Any:
         backend = import_string(setting["BACKEND"])
         return backend(**setting.get("OPTIONS", {}))
     except (ImportError, KeyError, TypeError) as exc:
-        raise ImproperlyConfigured(f"{name}: cannot make a backend of {setting.get('BACKEND')!r}: {exc}") from exc
+        raise ImproperlyConfigured(
+            f"{name}: cannot make a backend of {setting.get('BACKEND')!r}: {exc}"
+        ) from exc

@@ -48,7 +48,9 @@ class QueuedCrash(models.Model):
     ruleset = models.CharField(max_length=64, default="default")
     queued_at = models.DateTimeField()
     attempts = models.PositiveSmallIntegerField(default=0)
-    leased_until = models.DateTimeField(null=True)  # being worked on until then; afterwards it is given out again
+    leased_until = models.DateTimeField(
+        null=True
+    )  # being worked on until then; afterwards it is given out again
     lease = models.UUIDField(null=True)  # who holds it
 
     def __str__(self) -> str:
