@@ -34,6 +34,12 @@ SECRET_KEY = ENV.read(
 HOST = ENV.read("HOST", env.text, default="127.0.0.1", doc="the address that web and collector listen on.")
 PORT = ENV.read("PORT", env.port, default="8000", doc="the port of the web pages and the API.")
 COLLECTOR_PORT = ENV.read("COLLECTOR_PORT", env.port, default="8001", doc="the port of the collector.")
+SAMPLES = ENV.read(
+    "SAMPLES",
+    env.boolean,
+    default="1",
+    doc="whether the first `make run` sends the bundled sample crash reports.",
+)
 ALLOWED_HOSTS = ENV.read(
     "ALLOWED_HOSTS",
     env.words,
@@ -72,6 +78,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "crashstats.accounts.records.ActorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -143,27 +150,27 @@ SEARCH = {
     "BACKEND": "processing.search.tantivy.TantivySearch",
     "OPTIONS": {"folder": VAR_DIR / "search"},
 }
+STACKWALKER_TIMEOUT = ENV.read(
+    "STACKWALKER_TIMEOUT",
+    env.whole_number,
+    default="120",
+    doc="seconds before the stackwalker is killed.",
+)
+STACKWALKER_MEMORY_MB = ENV.read(
+    "STACKWALKER_MEMORY_MB",
+    env.whole_number,
+    default="4096",
+    doc="megabytes of address space that one stackwalker may take.",
+)
 STACKWALKER = {
     "path": ENV.read(
         "STACKWALKER_PATH",
         env.folder,
         default=str(VAR_DIR / "tools" / "minidump-stackwalk"),
-        doc="the minidump-stackwalk program.",
+        doc="the minidump-stackwalk program; unset: the one that `make run` installs.",
     ),
-    "timeout_seconds": ENV.read(
-        "STACKWALKER_TIMEOUT",
-        env.whole_number,
-        default="120",
-        doc="seconds before the stackwalker is killed.",
-    ),
-    "memory_bytes": ENV.read(
-        "STACKWALKER_MEMORY_MB",
-        env.whole_number,
-        default="4096",
-        doc="megabytes of address space that one stackwalker may take.",
-    )
-    * 1024
-    * 1024,
+    "timeout_seconds": STACKWALKER_TIMEOUT,
+    "memory_bytes": STACKWALKER_MEMORY_MB * 1024 * 1024,
 }
 SYMBOLS = {
     "folders": [
@@ -171,6 +178,12 @@ SYMBOLS = {
         VAR_DIR / "symbols",
     ],
 }
+WEB_WORKERS = ENV.read(
+    "WEB_WORKERS",
+    env.whole_number,
+    default="2",
+    doc="how many processes serve pages and API, four threads each.",
+)
 WORKERS = ENV.read(
     "WORKERS", env.whole_number, default="2", doc="how many crashes are processed at the same time."
 )
@@ -179,8 +192,8 @@ Q_CLUSTER = {
     "broker_class": "processing.broker.CrashBroker",
     "workers": WORKERS,
     "queue_limit": WORKERS,
-    "timeout": STACKWALKER["timeout_seconds"] * 4 + 60,
-    "retry": STACKWALKER["timeout_seconds"] * 4 + 120,
+    "timeout": STACKWALKER_TIMEOUT * 4 + 60,
+    "retry": STACKWALKER_TIMEOUT * 4 + 120,
     "save_limit": -1,
     "catch_up": False,
     "scheduler": False,

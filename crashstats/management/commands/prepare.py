@@ -1,0 +1,27 @@
+"""Bring database and static files up to date, and see to it that somebody can sign in."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+
+ADMINISTRATOR = "admin"
+
+
+class Command(BaseCommand):
+    help = "Migrate the database, collect static files, make the first administrator. Safe to run again."
+
+    def handle(self, **options: Any) -> None:
+        call_command("migrate", interactive=False, verbosity=0)
+        call_command("collectstatic", interactive=False, verbosity=0)
+        users = get_user_model()._default_manager
+        if not users.filter(is_superuser=True).exists():
+            password = secrets.token_urlsafe(12)
+            users.create_superuser(username=ADMINISTRATOR, email="", password=password)
+            self.stdout.write(
+                f"First administrator: {ADMINISTRATOR} with password {password} (shown only now)"
+            )
