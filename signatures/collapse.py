@@ -1,0 +1,118 @@
+"""Text work on balanced brackets: find slices, replace slices, split outside of them.
+
+Symbol names come from crash reports, so any of them may be a megabyte of opening brackets. Every function here
+looks at each character a fixed number of times and does not recurse.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+
+class Brackets(NamedTuple):
+    """One kind of bracket, and the expression that finds either of its two characters."""
+
+    opener: str
+    closer: str
+    either: re.Pattern[str]
+
+
+ROUND = Brackets("(", ")", re.compile(r"[()]"))
+SQUARE = Brackets("[", "]", re.compile(r"[\[\]]"))
+ANGLE = Brackets("<", ">", re.compile(r"[<>]"))
+
+Decide = Callable[[str, int, int, int], str | None]
+"""Decides about one slice: (text, end of the slice before it, start, end) to a replacement, None to keep it."""
+
+_CLOSER_OF = {"(": ")", "[": "]", "{": "}", "<": ">", "`": "'"}
+_SPACES_AND_DELIMITERS = re.compile(r"[ ()\[\]{}<>`']")
+
+
+def outermost_slices(text: str, brackets: Brackets) -> Iterator[tuple[int, int]]:
+    """Yield start and end of each outermost slice in brackets, delimiters included, end exclusive.
+
+    A closer outside of any slice is ordinary text; a slice still open at the end of the text ends there.
+    """
+    depth = start = 0
+    opener = brackets.opener
+    for found in brackets.either.finditer(text):
+        if found[0] == opener:
+            if not depth:
+                start = found.start()
+            depth += 1
+        elif depth:
+            depth -= 1
+            if not depth:
+                yield start, found.end()
+    if depth:
+        yield start, len(text)
+
+
+def slice_ends(text: str, brackets: Brackets) -> dict[int, int]:
+    """Map the start of every slice in brackets, nested ones too, to its end (exclusive).
+
+    A slice still open at the end of the text ends there.
+    """
+    ends: dict[int, int] = {}
+    open_starts: list[int] = []
+    for found in brackets.either.finditer(text):
+        if found[0] == brackets.opener:
+            open_starts.append(found.start())
+        elif open_starts:
+            ends[open_starts.pop()] = found.end()
+    ends.update(dict.fromkeys(open_starts, len(text)))
+    return ends
+
+
+def replace_slices(text: str, brackets: Brackets, decide: Decide) -> str:
+    """Ask ``decide`` about each outermost slice in brackets and put its answers into the text."""
+    if brackets.opener not in text:
+        return text
+    parts: list[str] = []
+    copied = before = 0
+    for start, end in outermost_slices(text, brackets):
+        replacement = decide(text, before, start, end)
+        if replacement is not None:
+            parts += text[copied:start], replacement
+            copied = end
+        before = end
+    parts.append(text[copied:])
+    return "".join(parts)
+
+
+def unprotected_spaces(text: str) -> list[int]:
+    """Find the spaces that lie outside of any pair of ``() [] {} <>`` and of back-tick and quote.
+
+    A closer that does not match the innermost open delimiter is ordinary text; an opener that is never closed
+    protects everything after it.
+    """
+    spaces: list[int] = []
+    awaited: list[str] = []
+    for found in _SPACES_AND_DELIMITERS.finditer(text):
+        character = found[0]
+        if character == " ":
+            if not awaited:
+                spaces.append(found.start())
+        elif character in _CLOSER_OF:
+            awaited.append(_CLOSER_OF[character])
+        elif awaited and awaited[-1] == character:
+            awaited.pop()
+    return spaces
+
+
+def last_token(text: str, continuations: tuple[str, ...]) -> str:
+    """Cut off everything before the last unprotected space.
+
+    While the remaining token begins with one of ``continuations`` the token before it is kept, too. One space at the
+    end of the text is dropped and does not count.
+    """
+    if " " not in text:
+        return text
+    spaces = unprotected_spaces(text)
+    end = len(text)
+    if spaces and spaces[-1] == end - 1:
+        end = spaces.pop()
+    start = spaces.pop() + 1 if spaces else 0
+    while start and text.startswith(continuations, start, end):
+        start = spaces.pop() + 1 if spaces else 0
+    return text[start:end]

@@ -1,0 +1,269 @@
+"""Function names to frame texts for the default profile: C++, Rust, Swift, Objective-C and Go.
+
+What stays is what identifies a function across builds: scopes, name, operator, ``(anonymous namespace)``. What goes:
+parameters, template arguments, return types, qualifiers, hashes, compiler clones. A name is cut into the pieces that
+lie side by side at its top level (words, brackets with all they hold, spaces), in one pass; the rules then choose
+among pieces and never see an unbalanced bracket.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from itertools import takewhile
+from typing import NamedTuple
+
+from signatures import reference
+from signatures.collapse import ANGLE, ROUND, Brackets, replace_slices
+
+
+class Language(NamedTuple):
+    """The rules for the functions of one language: ``clean`` a name, ``finish`` it once a line may be appended."""
+
+    name: str
+    clean: Callable[[str], str]
+    finish: Callable[[str], str]
+
+
+class Piece(NamedTuple):
+    """Text at the top level of a name: a word (``opener`` is empty), or a bracket with all it holds."""
+
+    opener: str
+    text: str
+
+
+_CLOSER_OF = {"(": ")", "[": "]", "{": "}", "<": ">", "`": "'"}
+_OPERATOR_WORD = r"(?<![\w$])operator(?![\w$])"
+_OPERATOR_SYMBOLS = r"(?:\s*(?:\(\)|\[\]|->\*?|<=>|<<=?|>>=?|<=?|>=?|[-+*/%^&|~!=,]{1,3}))?"
+_MARKS = re.compile(rf"{_OPERATOR_WORD}{_OPERATOR_SYMBOLS}|->|[ ()\[\]{{}}<>`']")
+_PLAIN_NAME = re.compile(r"[\w:~.@]+")
+_LAMBDA_NUMBER = re.compile(r"::\$_\d+(?=::|\Z)")
+_LEGACY_HASH = re.compile(r"::h[0-9a-f]{16}(?=\Z|\.llvm\.\d+\Z| \[clone )")
+_LLVM_CLONE = re.compile(r"\.llvm\.\d+\Z")
+_CRATE_DISAMBIGUATOR = re.compile(r"(?<=\w)\[[0-9a-f]{1,16}\](?=::)")
+_OBJC_METHOD = re.compile(r"[-+]\[")
+_SWIFT_CLOSURE = re.compile(r"(?:implicit )?closure #\d+")
+
+_QUALIFIERS = frozenset(
+    ("const", "const&", "const&&", "volatile", "noexcept", "&", "&&", "throws", "rethrows", "async")
+)
+_ANONYMOUS = "(anonymous namespace)"
+_TELLING = ("<name omitted>", "<unknown in ")
+_TELLING_INFIXES = (" as ", " in ")
+
+
+def choose(function: str, path: str) -> Language:
+    """Choose the language of a function from its name and the path of its source file ('' when unknown)."""
+    if path.endswith(".rs") or _LEGACY_HASH.search(function):
+        return RUST
+    if _OBJC_METHOD.match(function):
+        return OBJECTIVE_C
+    if path.endswith(".go") or ".(*" in function:
+        return GO
+    if path.endswith(".swift") or (" -> " in function and "::" not in function and "operator" not in function):
+        return SWIFT
+    return CPP
+
+
+def clean_cpp(function: str) -> str:
+    """Reduce a demangled C or C++ name, Itanium or MSVC spelling.
+
+    >>> clean_cpp("static bool atlas::Grid<int, 3>::operator==(atlas::Grid<int, 3> const&) const")
+    'atlas::Grid<T>::operator=='
+    """
+    text = function.strip()
+    if _PLAIN_NAME.fullmatch(text):
+        return text
+    text = text.replace("`anonymous namespace'", _ANONYMOUS).replace("`anonymous-namespace'", _ANONYMOUS)
+    text = _LAMBDA_NUMBER.sub("::$", text)
+    name = _render(_name_pieces(_split_words(_pieces(text)), _is_operator), _cpp_angle)
+    return name or text
+
+
+def clean_rust(function: str) -> str:
+    """Reduce a demangled Rust name, legacy or v0 mangling, with or without its hash.
+
+    >>> clean_rust("<alloc::vec::Vec<T> as core::ops::Drop>::drop::h0011223344556677")
+    '<alloc::vec::Vec<T> as core::ops::Drop>::drop'
+    """
+    text = _LLVM_CLONE.sub("", _LEGACY_HASH.sub("", function.strip()))
+    text = _CRATE_DISAMBIGUATOR.sub("", text)
+    if _PLAIN_NAME.fullmatch(text):
+        return text
+    return _render(_name_pieces(_split_words(_pieces(text)), _never), _rust_angle) or text
+
+
+def clean_swift(function: str) -> str:
+    """Reduce a demangled Swift name: parameters, effects and the type behind the arrow go.
+
+    >>> clean_swift("closure #1 (Swift.Int) -> () in Atlas.Loader.fetch() throws -> Swift.Int")
+    'closure in Atlas.Loader.fetch'
+    """
+    words = _split_words(_pieces(function.strip()))
+    parts = _split_at_in(words)
+    is_closure = bool(_SWIFT_CLOSURE.match(function))
+    name = _render(_name_pieces(parts[-1] if is_closure else parts[0], _never), _cpp_angle)
+    if not name:
+        return function.strip()
+    return f"closure in {name}" if is_closure else name
+
+
+def clean_objective_c(function: str) -> str:
+    """Reduce an Objective-C method: the category goes, class and selector stay.
+
+    >>> clean_objective_c("+[ACMCache(Private) setObject:forKey:]")
+    '+[ACMCache setObject:forKey:]'
+    """
+    return replace_slices(function.strip(), ROUND, lambda *_: "")
+
+
+def clean_go(function: str) -> str:
+    """Reduce a Go function: type arguments go, receivers such as ``(*Server)`` stay.
+
+    >>> clean_go("main.(*Cache[go.shape.string]).Get")
+    'main.(*Cache[T]).Get'
+    """
+    return replace_slices(function.strip(), Brackets("[", "]", re.compile(r"[\[\]]")), lambda *_: "[T]")
+
+
+CPP = Language("C++", clean_cpp, reference.fix_spacing)
+RUST = Language("Rust", clean_rust, reference.fix_spacing)
+SWIFT = Language("Swift", clean_swift, reference.fix_spacing)
+OBJECTIVE_C = Language("Objective-C", clean_objective_c, str)
+GO = Language("Go", clean_go, str)
+REFERENCE_CPP = Language("C++", reference.clean_cpp, reference.fix_spacing)
+REFERENCE_RUST = Language("Rust", reference.clean_rust, reference.finish_rust)
+
+
+def _pieces(text: str) -> list[Piece]:
+    """Cut a name into its top-level pieces; a bracket that is never closed ends with the text.
+
+    The symbols of an operator and of an arrow are words: ``operator<`` opens nothing and ``->`` closes nothing.
+    """
+    pieces: list[Piece] = []
+    awaited: list[str] = []
+    start = 0
+    for found in _MARKS.finditer(text):
+        mark = found[0]
+        if mark in _CLOSER_OF:
+            if not awaited:
+                _add_word(pieces, text[start : found.start()])
+                start = found.start()
+            awaited.append(_CLOSER_OF[mark])
+        elif awaited:
+            if awaited[-1] == mark:
+                awaited.pop()
+                if not awaited:
+                    pieces.append(Piece(text[start], text[start : found.end()]))
+                    start = found.end()
+        elif len(mark) > 1 or mark == " ":
+            _add_word(pieces, text[start : found.start()])
+            pieces.append(Piece("", mark))
+            start = found.end()
+    if awaited:
+        pieces.append(Piece(text[start], text[start:]))
+    else:
+        _add_word(pieces, text[start:])
+    return pieces
+
+
+def _add_word(pieces: list[Piece], word: str) -> None:
+    if word:
+        pieces.append(Piece("", word))
+
+
+def _split_words(pieces: Iterable[Piece]) -> list[list[Piece]]:
+    """Group pieces into what stands between spaces."""
+    words: list[list[Piece]] = [[]]
+    for piece in pieces:
+        if piece.text == " ":
+            words.append([])
+        else:
+            words[-1].append(piece)
+    return [word for word in words if word]
+
+
+def _split_at_in(words: list[list[Piece]]) -> list[list[list[Piece]]]:
+    """Split words at each lone ``in``: Swift writes a closure as ``closure … in the function around it``."""
+    parts: list[list[list[Piece]]] = [[]]
+    for word in words:
+        if word == [Piece("", "in")]:
+            parts.append([])
+        else:
+            parts[-1].append(word)
+    return [part for part in parts if part] or [[]]
+
+
+def _name_pieces(words: list[list[Piece]], is_operator: Callable[[Piece], bool]) -> list[Piece]:
+    """Choose the words that make the name: no return type in front, nothing that comes after the parameters."""
+    words = list(takewhile(lambda word: word != [Piece("", "->")], words))
+    for index, word in enumerate(words):
+        if any(map(is_operator, word)):
+            return _joined(_without_trailing_extras(words[index:]))
+    words = _without_trailing_extras(words)
+    if len(words) > 1 and words[-1][0].opener == "(" and words[-1][0].text != _ANONYMOUS:
+        return words[-2] + words[-1]
+    return words[-1] if words else []
+
+
+def _without_trailing_extras(words: list[list[Piece]]) -> list[list[Piece]]:
+    """Leave qualifiers, clone marks and GCC's ``[with T = …]`` out, but not the first word."""
+    count = len(words)
+    while count > 1 and _is_extra(words[count - 1]):
+        count -= 1
+    return words[:count]
+
+
+def _is_extra(word: list[Piece]) -> bool:
+    first = word[0]
+    return first.text in _QUALIFIERS or (first.opener == "[" and first.text.startswith(("[clone", "[with ")))
+
+
+def _joined(words: list[list[Piece]]) -> list[Piece]:
+    joined = list(words[0])
+    for word in words[1:]:
+        joined += Piece("", " "), *word
+    return joined
+
+
+def _is_operator(piece: Piece) -> bool:
+    return not piece.opener and piece.text.startswith("operator") and not piece.text[8:9].isidentifier()
+
+
+def _never(_piece: Piece) -> bool:
+    return False
+
+
+def _render(pieces: list[Piece], angle: Callable[[list[Piece], int], str]) -> str:
+    """Write the pieces of a name: no parameters, ``angle`` decides about template arguments."""
+    parts = []
+    for index, (opener, text) in enumerate(pieces):
+        if opener == "<":
+            parts.append(angle(pieces, index))
+        elif opener == "(":
+            parts.append(_ANONYMOUS if text == _ANONYMOUS else "")
+        elif opener in ("{", "`"):
+            parts.append(replace_slices(text, ROUND, lambda *_: ""))
+        else:
+            parts.append(text)
+    return "".join(parts)
+
+
+def _cpp_angle(pieces: list[Piece], index: int) -> str:
+    text = pieces[index].text
+    if _is_telling(text):
+        return text
+    if index and pieces[index - 1].text.endswith("IPC::ParamTraits"):
+        return f"<{replace_slices(text[1:-1], ANGLE, lambda *_: '<T>')}>"
+    return "<T>"
+
+
+def _rust_angle(pieces: list[Piece], index: int) -> str:
+    text = pieces[index].text
+    if _is_telling(text):
+        return text
+    if index == 0 and len(pieces) > 1 and pieces[1].text.startswith("::"):
+        return f"<{replace_slices(text[1:-1], ANGLE, lambda *_: '<T>')}>"
+    return "<T>"
+
+
+def _is_telling(text: str) -> bool:
+    return text.startswith(_TELLING) or any(infix in text for infix in _TELLING_INFIXES)
