@@ -12,6 +12,7 @@ atexit.register(shutil.rmtree, VAR, ignore_errors=True)
 
 TOOLS = Path(os.environ.get("VAR_DIR", CHECKOUT / "var")).resolve() / "tools"
 os.environ.setdefault("STACKWALKER_PATH", str(TOOLS / "minidump-stackwalk"))
+(VAR / "static").mkdir()  # otherwise whitenoise warns, and warnings are errors
 os.environ["VAR_DIR"] = str(VAR)
 for name in ("DATABASE_URL", "DATABASE_POOL", "DEBUG", "HOST", "PORT", "COLLECTOR_PORT"):
     os.environ.pop(name, None)
