@@ -142,7 +142,6 @@ class EmbeddedPostgres:
         for folder in (self.folder, self.socket_folder):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if os.geteuid() == 0:
-                _let_others_pass(folder.parent)
                 account = _system_user()
                 os.chown(folder, account.pw_uid, account.pw_gid)
             elif folder.stat().st_uid != os.geteuid():
@@ -151,6 +150,8 @@ class EmbeddedPostgres:
                     f"start as that user, or set VAR_DIR to another folder"
                 )
             folder.chmod(0o700)
+        if os.geteuid() == 0:
+            _let_others_pass(self.var_dir)
 
     def _initdb(self) -> None:
         draft = self.folder / "data.new"
