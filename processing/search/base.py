@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 from processing.search.query import Query
+
+#: Gives a processed crash by its id, or None when there is none (any more).
+Load = Callable[[str], Mapping[str, Any] | None]
 
 
 @dataclass(frozen=True)
@@ -16,8 +19,9 @@ class SearchResult:
     """The answer to a query.
 
     ``total`` all matching documents · ``hits`` one dict per document, public field name to value, None when absent;
-    datetimes as ISO text · ``facets`` aggregation name to buckets ``{"term", "count"[, "facets"]}``, or to
-    ``{"value": n}`` for ``cardinality_<field>``; histograms are named ``histogram_<field>``.
+    datetimes as ISO text with microseconds · ``facets`` aggregation name to buckets ``{"term", "count"[, "facets"]}``,
+    or to ``{"value": n}`` for ``cardinality_<field>``. Buckets of ``<field>`` come by count, the greatest first, then
+    by term; those of ``histogram_<field>`` by term, without empty ones, always with ``facets``.
     """
 
     total: int
@@ -25,10 +29,20 @@ class SearchResult:
     facets: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class IndexState:
+    """How the index stands: ``exists``; ``outdated`` when fields were described otherwise as it was made; documents."""
+
+    exists: bool
+    outdated: bool
+    documents: int
+
+
 class SearchBackend(ABC):
     """Indexes processed crashes by crash id and answers queries.
 
-    Raises, every method: SearchError when the engine cannot be reached; BadQuery when it refuses the query.
+    Raises, every method: SearchError when the engine cannot be reached, or its index is missing or damaged; BadQuery
+    when it refuses the query.
     """
 
     @abstractmethod
@@ -46,6 +60,18 @@ class SearchBackend(ABC):
     @abstractmethod
     def search(self, query: Query) -> SearchResult:
         """Answer a query."""
+
+    @abstractmethod
+    def rebuild(self, batches: Iterable[Sequence[str]], load: Load) -> int:
+        """Make the index anew from processed crashes and switch to it at the end; give how many it holds.
+
+        Searches are answered from the old index until then, and what is written meanwhile reaches both. ``load`` is
+        called while nobody else writes, so that an older version of a crash cannot replace a newer one.
+        """
+
+    @abstractmethod
+    def state(self) -> IndexState:
+        """Tell how the index stands. No error when it is missing; SearchError when it is damaged."""
 
     @abstractmethod
     def check(self) -> None:
