@@ -31,24 +31,28 @@ class MemoryCrashStorage(CrashStorage):
         self._raw[crash_id] = copy.deepcopy(dict(raw_crash))
 
     def get_raw_crash(self, crash_id: str) -> dict[str, Any]:
-        return copy.deepcopy(_find(self._raw, crash_id))
+        return copy.deepcopy(_find(self._raw, crash_id, "crash"))
 
     def get_dump_names(self, crash_id: str) -> list[str]:
-        _find(self._raw, crash_id)
+        _find(self._raw, crash_id, "crash")
         return sorted(self._dumps[crash_id])
 
     def open_dump(self, crash_id: str, name: str) -> BinaryIO:
-        return io.BytesIO(_find(_find(self._dumps, crash_id), name))
+        dumps = _find(self._dumps, crash_id, "crash")
+        if name not in dumps:
+            raise CrashNotFound(f"{crash_id}: no part {name} in storage")
+        return io.BytesIO(dumps[name])
 
     def save_processed_crash(self, crash_id: str, processed_crash: Mapping[str, Any]) -> None:
         self._processed[crash_id] = copy.deepcopy(dict(processed_crash))
 
     def get_processed_crash(self, crash_id: str) -> dict[str, Any]:
-        return copy.deepcopy(_find(self._processed, crash_id))
+        return copy.deepcopy(_find(self._processed, crash_id, "processed crash"))
 
     def delete(self, crash_id: str) -> None:
-        for part in (self._raw, self._dumps, self._processed):
-            part.pop(crash_id, None)
+        self._raw.pop(crash_id, None)
+        self._dumps.pop(crash_id, None)
+        self._processed.pop(crash_id, None)
 
     def list_crash_ids(self, day: date) -> Iterator[str]:
         return iter([crash_id for crash_id in self._raw if crashid.day_of(crash_id) == day])
@@ -57,8 +61,8 @@ class MemoryCrashStorage(CrashStorage):
         """Memory is always there."""
 
 
-def _find(values: Mapping[str, V], key: str) -> V:
+def _find(values: Mapping[str, V], crash_id: str, what: str) -> V:
     try:
-        return values[key]
+        return values[crash_id]
     except KeyError:
-        raise CrashNotFound(f"{key}: not in storage") from None
+        raise CrashNotFound(f"{crash_id}: no {what} in storage") from None

@@ -1,0 +1,271 @@
+"""Crashes as files: one tar file per crash, written durably, named by day and crash id."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import secrets
+import tarfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from processing import crashid
+from processing.errors import CrashNotFound, StorageError
+from processing.storage import keys
+from processing.storage.base import CrashStorage, Dump
+
+_RAW_CRASH = "raw_crash.json"
+_TEMPORARY = "tmp"
+_COPY_BYTES = 256 * 1024
+_END_OF_TAR = bytes(2 * tarfile.BLOCKSIZE)
+
+
+class FileSystemCrashStorage(CrashStorage):
+    """Keeps crashes below one folder; see `processing.storage.keys` for the layout.
+
+    A crash is one file: it is there whole or not at all, it needs two syncs (the file, its folder) however many
+    dumps it has, and any tar program can look into it.
+
+    Args: ``root`` is made when it is missing.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self._root = Path(root)
+        self._temporary = self._root / _TEMPORARY
+
+    def save_raw_crash(self, crash_id: str, raw_crash: Mapping[str, Any], dumps: Mapping[str, Dump]) -> None:
+        with _storage_errors(f"{crash_id}: cannot save"):
+            parts: list[Dump] = []
+            for name, dump in dumps.items():
+                parts += _tar_member(name, dump)
+            parts += _tar_member(_RAW_CRASH, to_json(raw_crash))
+            parts.append(_END_OF_TAR)
+            self._write(self._path(crash_id, keys.UNIT_SUFFIX), parts)
+
+    def get_raw_crash(self, crash_id: str) -> dict[str, Any]:
+        with self.open_dump(crash_id, _RAW_CRASH) as file:
+            return cast("dict[str, Any]", json.load(file))
+
+    def get_dump_names(self, crash_id: str) -> list[str]:
+        return sorted(name for name in self._members(crash_id) if name != _RAW_CRASH)
+
+    def open_dump(self, crash_id: str, name: str) -> BinaryIO:
+        try:
+            offset, size = self._members(crash_id)[name]
+        except KeyError:
+            raise CrashNotFound(f"{crash_id}: no part {name} in storage") from None
+        with _storage_errors(f"{crash_id}: cannot read {name}", missing=f"{crash_id}: not in storage"):
+            file = self._path(crash_id, keys.UNIT_SUFFIX).open("rb", buffering=0)
+        return cast("BinaryIO", io.BufferedReader(_Slice(file, offset, size)))
+
+    def save_processed_crash(self, crash_id: str, processed_crash: Mapping[str, Any]) -> None:
+        with _storage_errors(f"{crash_id}: cannot save the processed crash"):
+            self._write(self._path(crash_id, keys.PROCESSED_SUFFIX), [to_json(processed_crash)])
+
+    def get_processed_crash(self, crash_id: str) -> dict[str, Any]:
+        with _storage_errors(
+            f"{crash_id}: cannot read the processed crash",
+            missing=f"{crash_id}: no processed crash in storage",
+        ):
+            text = self._path(crash_id, keys.PROCESSED_SUFFIX).read_bytes()
+        return cast("dict[str, Any]", json.loads(text))
+
+    def delete(self, crash_id: str) -> None:
+        with _storage_errors(f"{crash_id}: cannot delete"):
+            for suffix in (keys.UNIT_SUFFIX, keys.PROCESSED_SUFFIX):
+                self._path(crash_id, suffix).unlink(missing_ok=True)
+
+    def list_crash_ids(self, day: date) -> Iterator[str]:
+        with _storage_errors(f"cannot list the crashes of {day}"):
+            for folder in _entries(self._root / keys.day_folder(day)):
+                for name in _entries(folder):
+                    crash_id = name.name.removesuffix(keys.UNIT_SUFFIX)
+                    if name.suffix == keys.UNIT_SUFFIX and crashid.is_valid(crash_id):
+                        yield crash_id
+
+    def list_days(self) -> list[date]:
+        """Give the UTC days that have a folder, oldest first."""
+        with _storage_errors(f"cannot list {self._root}"):
+            names = [path.name for path in _entries(self._root) if path.name.isdecimal()]
+        return sorted(date.fromisoformat(name) for name in names)
+
+    def check(self) -> None:
+        probe = self._temporary / f"check-{secrets.token_hex(8)}"
+        with _storage_errors(f"{self._root} cannot be written"):
+            try:
+                _write_durably(probe, [b"check"])
+                probe.read_bytes()
+            finally:
+                probe.unlink(missing_ok=True)
+
+    def remove_leftovers(self, older_than_seconds: float) -> int:
+        """Delete temporary files of writers that were killed. Give how many there were."""
+        limit = time.time() - older_than_seconds
+        removed = 0
+        with _storage_errors(f"cannot clean {self._temporary}"):
+            for path in _entries(self._temporary):
+                with contextlib.suppress(FileNotFoundError):  # its writer has just finished
+                    if path.stat().st_mtime < limit:
+                        path.unlink()
+                        removed += 1
+        return removed
+
+    def size_bytes(self) -> int:
+        """Give how much disk all files below the root take, by walking them."""
+        total = 0
+        for folder, _, names in os.walk(self._root):
+            for name in names:
+                with contextlib.suppress(FileNotFoundError):
+                    total += (Path(folder) / name).stat().st_size
+        return total
+
+    def _path(self, crash_id: str, suffix: str) -> Path:
+        return self._root / keys.file_folder(crash_id) / f"{crash_id}{suffix}"
+
+    def _members(self, crash_id: str) -> dict[str, tuple[int, int]]:
+        """Give offset and size, in bytes, of each part in a crash's file."""
+        path = self._path(crash_id, keys.UNIT_SUFFIX)
+        with (
+            _storage_errors(f"{crash_id}: cannot read", missing=f"{crash_id}: not in storage"),
+            tarfile.open(path, mode="r:", format=tarfile.USTAR_FORMAT) as unit,
+        ):
+            return {member.name: (member.offset_data, member.size) for member in unit}
+
+    def _write(self, path: Path, parts: Sequence[Dump]) -> None:
+        """Write a file so that a power cut leaves all of it or nothing."""
+        temporary = self._temporary / f"{path.name}.{secrets.token_hex(4)}"
+        try:
+            _write_durably(temporary, parts)
+            try:
+                temporary.rename(path)
+            except FileNotFoundError:
+                _make_folders(path.parent)
+                temporary.rename(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+
+
+def to_json(value: Mapping[str, Any]) -> bytes:
+    """Write a crash as stored everywhere: keys sorted, ASCII only. Raises: ValueError for NaN and infinities."""
+    return json.dumps(value, sort_keys=True, allow_nan=False).encode("ascii")
+
+
+class _Slice(io.RawIOBase):
+    """Part of an open file, as a file of its own; closes the file with itself."""
+
+    def __init__(self, file: io.FileIO, start: int, size: int) -> None:
+        self._file = file
+        self._start = start
+        self._size = size
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = max(0, base + offset)
+        return self._position
+
+    def readinto(self, buffer: Any, /) -> int:
+        wanted = max(0, min(len(buffer), self._size - self._position))
+        data = os.pread(self._file.fileno(), wanted, self._start + self._position)
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _tar_member(name: str, content: Dump) -> list[Dump]:
+    """Give header, content and padding of one member of a tar file."""
+    info = tarfile.TarInfo(name)
+    info.size = content.stat().st_size if isinstance(content, Path) else len(content)
+    info.mtime = int(time.time())
+    info.mode = 0o600
+    return [info.tobuf(tarfile.USTAR_FORMAT), content, bytes(-info.size % tarfile.BLOCKSIZE)]
+
+
+def _write_durably(path: Path, parts: Sequence[Dump]) -> None:
+    """Write a new file, readable by its owner only, and wait until the disk has it; makes the folder when missing."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags, 0o600)
+    except FileNotFoundError:
+        _make_folders(path.parent)
+        descriptor = os.open(path, flags, 0o600)
+    try:
+        with open(descriptor, "wb", buffering=0, closefd=False) as file:
+            for part in parts:
+                if isinstance(part, Path):
+                    _copy(part, file)
+                else:
+                    _write_all(file, part)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _copy(path: Path, target: io.FileIO) -> None:
+    with path.open("rb", buffering=0) as source:
+        while chunk := source.read(_COPY_BYTES):
+            _write_all(target, chunk)
+
+
+def _write_all(file: io.FileIO, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) :]
+
+
+def _make_folders(folder: Path) -> None:
+    """Make a folder and those above it, each durably in the one above."""
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        return
+    except FileNotFoundError:
+        _make_folders(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+    _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _entries(folder: Path) -> list[Path]:
+    """Give what lies in a folder; nothing when there is no such folder, or when it is no folder."""
+    try:
+        return list(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+@contextlib.contextmanager
+def _storage_errors(what: str, *, missing: str | None = None) -> Iterator[None]:
+    """Turn file errors into the two that callers know."""
+    try:
+        yield
+    except FileNotFoundError as exc:
+        if missing is None:
+            raise StorageError(f"{what}: {exc}") from exc
+        raise CrashNotFound(missing) from None
+    except (OSError, tarfile.TarError) as exc:
+        raise StorageError(f"{what}: {exc}") from exc

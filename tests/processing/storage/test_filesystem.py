@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import os
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from processing.errors import StorageError
+from processing.storage.filesystem import FileSystemCrashStorage
+from tests.contracts.storage import DAY, RAW, StorageContract, crash_id
+
+__all__ = ["crash_id"]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "crashes"
+
+
+@pytest.fixture
+def storage(root: Path) -> FileSystemCrashStorage:
+    return FileSystemCrashStorage(root)
+
+
+class TestFileSystemCrashStorage(StorageContract):
+    pass
+
+
+def test_a_crash_is_one_private_tar_file_with_the_raw_crash_last(
+    storage: FileSystemCrashStorage, root: Path, crash_id: str
+) -> None:
+    storage.save_raw_crash(crash_id, {"b": 1, "a": "ü"}, {"upload_file_minidump": b"abcd1234"})
+    path = root / "20260801" / crash_id[:2] / f"{crash_id}.tar"
+    assert [file for file in root.rglob("*") if file.is_file()] == [path]
+    assert path.stat().st_mode & 0o777 == 0o600
+    with tarfile.open(path) as unit:
+        assert unit.getnames() == ["upload_file_minidump", "raw_crash.json"]
+        raw_crash = unit.extractfile("raw_crash.json")
+        assert raw_crash is not None
+        assert raw_crash.read() == b'{"a": "\\u00fc", "b": 1}'
+
+
+def test_a_write_that_fails_leaves_nothing_behind(
+    storage: FileSystemCrashStorage, root: Path, crash_id: str, tmp_path: Path
+) -> None:
+    with pytest.raises(StorageError, match=crash_id):
+        storage.save_raw_crash(crash_id, RAW, {"first": b"1", "second": tmp_path / "missing"})
+    assert [file for file in root.rglob("*") if file.is_file()] == []
+    assert list(storage.list_crash_ids(DAY)) == []
+
+
+def test_a_root_that_cannot_be_made_is_a_storage_error(tmp_path: Path, crash_id: str) -> None:
+    (tmp_path / "file").write_text("in the way")
+    storage = FileSystemCrashStorage(tmp_path / "file" / "crashes")
+    with pytest.raises(StorageError, match=crash_id):
+        storage.save_raw_crash(crash_id, RAW, {})
+    with pytest.raises(StorageError, match="cannot be written"):
+        storage.check()
+
+
+def test_a_damaged_file_is_a_storage_error(
+    storage: FileSystemCrashStorage, root: Path, crash_id: str
+) -> None:
+    storage.save_raw_crash(crash_id, RAW, {})
+    (root / "20260801" / crash_id[:2] / f"{crash_id}.tar").write_bytes(b"junk" * 1000)
+    with pytest.raises(StorageError, match=crash_id):
+        storage.get_raw_crash(crash_id)
+
+
+def test_days_are_listed_oldest_first(storage: FileSystemCrashStorage, crash_id: str) -> None:
+    assert storage.list_days() == []
+    storage.save_raw_crash(crash_id, RAW, {})
+    storage.save_raw_crash(crash_id[:-6] + "260730", RAW, {})
+    assert [f"{day}" for day in storage.list_days()] == ["2026-07-30", "2026-08-01"]
+
+
+def test_files_of_killed_writers_are_removed_once_old(storage: FileSystemCrashStorage, root: Path) -> None:
+    storage.check()
+    old, new = root / "tmp" / "old", root / "tmp" / "new"
+    old.write_bytes(b"1")
+    new.write_bytes(b"2")
+    os.utime(old, (1_000_000, 1_000_000))
+    assert storage.remove_leftovers(older_than_seconds=3600) == 1
+    assert [path.name for path in (root / "tmp").iterdir()] == ["new"]
+
+
+def test_the_size_counts_every_file(storage: FileSystemCrashStorage, crash_id: str) -> None:
+    assert storage.size_bytes() == 0
+    storage.save_raw_crash(crash_id, RAW, {"first": bytes(100_000)})
+    assert 100_000 < storage.size_bytes() < 105_000

@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+import pytest
+
+from processing.storage.memory import MemoryCrashStorage
+from tests.contracts.storage import StorageContract, crash_id
+
+__all__ = ["crash_id"]
+
+
+@pytest.fixture
+def storage() -> MemoryCrashStorage:
+    return MemoryCrashStorage()
+
+
+class TestMemoryCrashStorage(StorageContract):
+    pass
