@@ -71,6 +71,7 @@ def lock(var_dir: Path) -> IO[str]:
     except BlockingIOError as exc:
         file.seek(0)
         holder = file.read().strip() or "unknown"
+        file.close()
         raise CannotStart(
             f"Crash Stats already runs on VAR_DIR={var_dir} (process {holder}). Stop it, or start a second one with "
             f"other values: PORT=8100 COLLECTOR_PORT=8101 VAR_DIR=./var2 make run"
