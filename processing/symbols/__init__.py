@@ -1,0 +1,1 @@
+"""Breakpad symbol files: their names, where they lie, and whether one is sound."""
