@@ -1,0 +1,177 @@
+"""The work queue as its writers see it: ask for a crash to be processed, and see how much is waiting.
+
+Messages are rows of PostgreSQL. At most one exists per crash, so that no two workers ever work on the same crash.
+Asking again for a crash that waits moves it to the more urgent queue; asking for one that is being worked on has it
+processed once more afterwards. `processing.leases` is the workers' side.
+
+Django is needed by `publish` and `waiting` alone, so that a collector can do without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import groupby, islice
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+from processing import crashid
+from processing.errors import QueueError
+
+if TYPE_CHECKING:
+    from django.db.backends.utils import CursorWrapper
+
+PRIORITY = "priority"
+STANDARD = "standard"
+REPROCESSING = "reprocessing"
+#: From the most to the least urgent.
+QUEUES = (PRIORITY, STANDARD, REPROCESSING)
+#: PostgreSQL tells everybody who listens on this channel that a message has come.
+CHANNEL = "processing_queue"
+
+_LONGEST_PRODUCT = 100
+_BATCH = 1000
+
+_ACCEPT = f"""
+WITH entry AS (
+    INSERT INTO processing_crash (day, crash_id, product, received_at, state)
+    VALUES (%(day)s, %(crash_id)s, %(product)s, %(received_at)s, 'queued')
+    ON CONFLICT DO NOTHING
+    RETURNING crash_id
+), message AS (
+    INSERT INTO processing_queuedcrash (queue, crash_id, ruleset, queued_at, due_at, attempts, deferrals)
+    SELECT %(queue)s, crash_id, 'default', now(), now(), 0, 0 FROM entry
+    ON CONFLICT DO NOTHING
+    RETURNING id
+)
+SELECT pg_notify('{CHANNEL}', '') FROM message
+"""
+
+# Two different rulesets for one crash come together in the full one. `queued_at` changes only under a worker's hands:
+# by that the worker sees at its end that it has to be done once more.
+_PUBLISH = f"""
+WITH message AS (
+    INSERT INTO processing_queuedcrash AS old (queue, crash_id, ruleset, queued_at, due_at, attempts, deferrals)
+    SELECT %(queue)s, crash_id, %(ruleset)s, clock_timestamp(), now(), 0, 0
+    FROM unnest(%(crash_ids)s::varchar[]) AS crash_id ORDER BY crash_id
+    ON CONFLICT (crash_id) DO UPDATE SET
+        queue = CASE WHEN array_position(%(queues)s, EXCLUDED.queue::text) < array_position(%(queues)s, old.queue::text)
+                     THEN EXCLUDED.queue ELSE old.queue END,
+        ruleset = CASE WHEN EXCLUDED.ruleset = old.ruleset THEN old.ruleset ELSE 'default' END,
+        queued_at = CASE WHEN old.lease IS NULL THEN old.queued_at ELSE EXCLUDED.queued_at END,
+        due_at = CASE WHEN old.lease IS NULL THEN EXCLUDED.due_at ELSE old.due_at END
+    RETURNING id
+)
+SELECT pg_notify('{CHANNEL}', '') FROM message LIMIT 1
+"""
+
+_QUEUE_AGAIN = """
+UPDATE processing_crash SET state = 'queued', last_error = ''
+WHERE day = %s AND crash_id = ANY(%s) AND state IN ('saved', 'failed')
+"""
+
+_WAITING = "SELECT queue, count(*) FROM processing_queuedcrash WHERE lease IS NULL GROUP BY queue"
+
+
+def accept(
+    connection: psycopg.Connection[Any],
+    *,
+    crash_id: str,
+    product: str,
+    received_at: datetime,
+    queue: str = STANDARD,
+) -> None:
+    """Enter a saved crash into the ledger and queue it: one statement, committed when this returns, or nothing.
+
+    A crash that the ledger knows already is left as it is, so calling again is safe.
+
+    Args: ``connection`` is in autocommit mode; ``crash_id`` is a valid one; ``product`` may be any text (100 characters
+    are kept, unprintable ones are not); ``received_at`` is aware.
+    Raises: QueueError when the database cannot do it now; ValueError for an unknown queue or a connection that would
+    leave the statement uncommitted.
+    """
+    if not connection.autocommit:
+        raise ValueError(
+            "accept() needs a connection in autocommit mode, or the crash would wait for a commit"
+        )
+    try:
+        connection.execute(
+            _ACCEPT,
+            {
+                "day": crashid.day_of(crash_id),
+                "crash_id": crash_id,
+                "product": _clean(product),
+                "received_at": received_at,
+                "queue": _known(queue),
+            },
+        )
+    except psycopg.Error as exc:
+        raise QueueError(f"{crash_id}: the ledger and the queue could not be written") from exc
+
+
+def publish(crash_ids: str | Iterable[str], *, queue: str = REPROCESSING, ruleset: str = "default") -> int:
+    """Queue crashes that are in storage, and give how many; for code that runs under Django.
+
+    The ledger shows failed ones as queued again; processed ones stay processed until the new result replaces the old.
+
+    Args: one valid crash id, or any number of them (taken in batches of 1,000, each a transaction).
+    Raises: QueueError when the database cannot do it now; ValueError for an unknown queue.
+    """
+    _known(queue)
+    ids = iter([crash_ids] if isinstance(crash_ids, str) else crash_ids)
+    published = 0
+    while batch := sorted(set(islice(ids, _BATCH))):
+        _publish_batch(batch, queue, ruleset)
+        published += len(batch)
+    return published
+
+
+def waiting() -> dict[str, int]:
+    """Give for each queue how many messages no worker has taken yet.
+
+    Raises: QueueError when the database cannot answer now.
+    """
+    from django.db import DatabaseError, connection
+
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(_WAITING)
+            return dict.fromkeys(QUEUES, 0) | dict(cursor.fetchall())
+    except DatabaseError as exc:
+        raise QueueError("the queue could not be read") from exc
+
+
+def _publish_batch(crash_ids: list[str], queue: str, ruleset: str) -> None:
+    from django.db import DatabaseError, connection, transaction
+
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            _publish_with(cursor, crash_ids, queue, ruleset)
+    except DatabaseError as exc:
+        raise QueueError(f"{crash_ids[0]} and {len(crash_ids) - 1} more could not be queued") from exc
+
+
+def _publish_with(cursor: CursorWrapper, crash_ids: list[str], queue: str, ruleset: str) -> None:
+    cursor.execute(
+        _PUBLISH, {"queue": queue, "crash_ids": crash_ids, "ruleset": ruleset, "queues": list(QUEUES)}
+    )
+    for day, ids in _by_day(crash_ids):
+        cursor.execute(_QUEUE_AGAIN, [day, ids])
+
+
+def _by_day(crash_ids: list[str]) -> Iterator[tuple[Any, list[str]]]:
+    """One statement per day touches one partition each."""
+    in_order = sorted(crash_ids, key=crashid.day_of)
+    return ((day, list(ids)) for day, ids in groupby(in_order, key=crashid.day_of))
+
+
+def _known(queue: str) -> str:
+    if queue not in QUEUES:
+        raise ValueError(f"{queue!r} is no queue; there are {', '.join(QUEUES)}")
+    return queue
+
+
+def _clean(product: str) -> str:
+    """PostgreSQL takes no NUL and no half of a surrogate pair; the client's text may hold both."""
+    return "".join(character for character in product[:_LONGEST_PRODUCT] if character.isprintable())
