@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crashreporter::{MAIN_DUMP_FIELD, MESSAGE_ANNOTATION, MESSAGE_DUMP_FIELD};
 use minidumper::{LoopAction, MinidumpBinary, Server, ServerHandler, SocketName};
@@ -79,15 +81,32 @@ fn run(folder: &str, socket: &str, program: &str, arguments: &[String]) -> Resul
     let mut server = Server::with_name(SocketName::Path(Path::new(socket)))?;
     let mut product = Command::new(program).args(arguments).spawn()?;
     let product_ended = Arc::new(AtomicBool::new(false));
-    let ended = Arc::clone(&product_ended);
-    let waiting = std::thread::spawn(move || {
-        let status = product.wait();
-        ended.store(true, Ordering::Relaxed);
-        status
-    });
+    let watching = watch_for_end(product.id(), Arc::clone(&product_ended));
     server.run(Box::new(report), &product_ended, None)?;
-    waiting.join().map_err(|_| "waiting for the product failed")??;
+    watching.join().map_err(|_| "watching the product failed")?;
+    product.wait()?;
     Ok(dumps_written.load(Ordering::Relaxed))
+}
+
+/// Set a flag when a child has ended.
+///
+/// Looks at the process table instead of calling `wait`: waiting for a child takes away the stop events that the
+/// minidump writer, which traces the same child, waits for.
+fn watch_for_end(pid: u32, ended: Arc<AtomicBool>) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        while !has_ended(pid) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        ended.store(true, Ordering::Relaxed);
+    })
+}
+
+fn has_ended(pid: u32) -> bool {
+    // The state is the letter after the program's name, which stands in brackets and may itself hold brackets.
+    match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
+        Ok(stat) => stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with(['Z', 'X'])),
+        Err(_) => true,
+    }
 }
 
 fn main() -> ExitCode {

@@ -5,7 +5,7 @@
 namespace ww::style {
 
 WW_NEVER_INLINE int ResolveFontSize(const StyleNode& node, std::size_t depth) {
-  volatile int trail[16] = {static_cast<int>(depth)};
+  volatile int trail[64] = {static_cast<int>(depth)};
   if (node.font_size != 0) {
     return node.font_size;
   }
