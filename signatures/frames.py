@@ -40,29 +40,20 @@ def normalize_frame(frame: Frame, os_name: str | None = None) -> str:
     return _FOR_DISPLAY.describe(frame, windows=os_name == WINDOWS).text
 
 
-def with_inlines(frames: Iterable[Frame]) -> Iterator[Frame]:
-    """Yield each frame, before it the functions inlined into it, innermost first.
-
-    An inlined function takes module and offset from its frame, but not the candidates for an unloaded module.
-    """
-    for frame in frames:
-        for inline in frame.get("inlines") or ():
-            yield {
-                "function": inline.get("function"),
-                "file": inline.get("file"),
-                "line": inline.get("line"),
-                "module": frame.get("module"),
-                "offset": frame.get("offset"),
-            }
-        yield frame
-
-
 class ReferenceFrames:
     """Frame texts exactly as the reference makes them; a frame with values of a wrong type raises."""
 
     def __init__(self, shows_line: Callable[[str], bool]) -> None:
         """Args: ``shows_line`` says whether the text of a function is on the list of those with line numbers."""
         self._shows_line = shows_line
+
+    def expand(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """Yield each frame, before it the functions inlined into it, innermost first."""
+        for frame in frames:
+            if inlines := frame.get("inlines"):
+                for inline in inlines:
+                    yield _inlined(inline, frame)
+            yield frame
 
     def describe(self, frame: Frame, windows: bool = False) -> FrameText:
         """Make the frame text from the first of: function, source line, module, unloaded module, address."""
@@ -105,6 +96,17 @@ class ReferenceFrames:
 class DefaultFrames(ReferenceFrames):
     """Frame texts as they should be: right for each language, and never an error, whatever a frame holds."""
 
+    def expand(self, frames: object) -> Iterator[Frame]:
+        """Yield frames as ``ReferenceFrames`` does; what is no frame counts as one about which nothing is known."""
+        for frame in frames if isinstance(frames, list) else ():
+            if not isinstance(frame, dict):
+                yield {}
+                continue
+            if isinstance(inlines := frame.get("inlines"), list):
+                for inline in inlines:
+                    yield _inlined(inline if isinstance(inline, dict) else {}, frame)
+            yield frame
+
     def describe(self, frame: Frame, windows: bool = False) -> FrameText:
         """Make the frame text as ``ReferenceFrames`` does, but from those values only that have the right type."""
         return super().describe(_well_typed(frame), windows)
@@ -117,6 +119,17 @@ class DefaultFrames(ReferenceFrames):
     def source_name(self, file: str) -> str:
         """Take the name of a source file out of its path, without a version-control revision."""
         return super().source_name(_any_source_path(file))
+
+
+def _inlined(inline: Frame, frame: Frame) -> Frame:
+    """Make a frame of an inlined function: it lies in its frame's module, but knows no unloaded modules."""
+    return {
+        "function": inline.get("function"),
+        "file": inline.get("file"),
+        "line": inline.get("line"),
+        "module": frame.get("module"),
+        "offset": frame.get("offset"),
+    }
 
 
 def _any_source_path(file: str) -> str:
