@@ -58,7 +58,11 @@ def dig(document: object, *path: str | int) -> Any:
     for step in path:
         if isinstance(document, Mapping):
             document = document.get(step)
-        elif isinstance(step, int) and isinstance(document, Sequence) and -len(document) <= step < len(document):
+        elif (
+            isinstance(step, int)
+            and isinstance(document, Sequence)
+            and -len(document) <= step < len(document)
+        ):
             document = document[step]
         else:
             return None

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from signatures.siglists import Entry
-from signatures.walk import BEFORE_SENTINEL, DUPLICATE, EMPTY, END, IRRELEVANT, PREFIX, StackWalk, Walk
+from signatures.walk import EMPTY, END, IRRELEVANT, PREFIX, StackWalk, Walk
 
 _SHOWN_CHARACTERS = 1000
 

@@ -107,7 +107,7 @@ class DefaultFrames(ReferenceFrames):
                     yield _inlined(inline if isinstance(inline, dict) else {}, frame)
             yield frame
 
-    def describe(self, frame: Frame, windows: bool = False) -> FrameText:
+    def describe(self, frame: object, windows: bool = False) -> FrameText:
         """Make the frame text as ``ReferenceFrames`` does, but from those values only that have the right type."""
         return super().describe(_well_typed(frame), windows)
 
@@ -136,11 +136,11 @@ def _any_source_path(file: str) -> str:
     return reference.source_path(file) or file
 
 
-def _well_typed(frame: Frame) -> dict[str, Any]:
+def _well_typed(frame: object) -> dict[str, Any]:
     """Copy what a frame text can be made from, leaving out each value of a wrong type."""
     if not isinstance(frame, Mapping):
         return {}
-    typed = {key: value for key in _TEXT_KEYS if isinstance(value := frame.get(key), str)}
+    typed: dict[str, Any] = {key: value for key in _TEXT_KEYS if isinstance(value := frame.get(key), str)}
     if isinstance(line := frame.get("line"), int | str):
         typed["line"] = line
     match frame.get("unloaded_modules"):

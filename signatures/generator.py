@@ -89,15 +89,17 @@ class SignatureGenerator:
         self._describe_error = chosen.describe_error
         self._on_error = on_error
 
-    def generate(self, crash_data: CrashData) -> Result:
-        """Generate the signature of one crash; see ``crashdata`` for what is read.
+    def generate(self, crash_data: object) -> Result:
+        """Generate the signature of one crash; see ``crashdata`` for what is read from that mapping.
 
         Never raises, whatever the crash data holds: a rule that fails leaves a note, and the rules after it still
         run. The crash data is not changed.
         """
         draft = Draft()
         if not isinstance(crash_data, Mapping):
-            draft.notes.append(f"SignatureGenerator: crash data is a {type(crash_data).__name__}, not an object")
+            draft.notes.append(
+                f"SignatureGenerator: crash data is a {type(crash_data).__name__}, not an object"
+            )
             crash_data = {}
         for rule in self._rules:
             before = draft.signature

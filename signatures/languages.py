@@ -58,7 +58,9 @@ def choose(function: str, path: str) -> Language:
         return OBJECTIVE_C
     if path.endswith(".go") or ".(*" in function:
         return GO
-    if path.endswith(".swift") or (" -> " in function and "::" not in function and "operator" not in function):
+    if path.endswith(".swift") or (
+        " -> " in function and "::" not in function and "operator" not in function
+    ):
         return SWIFT
     return CPP
 

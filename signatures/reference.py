@@ -143,7 +143,9 @@ def _collapse_ipc_templates(text: str) -> str:
         while looked_into and looked_into[-1] <= start:
             before = looked_into.pop()
         end = ends[start]
-        kept = casts.within(start, end) or places.within(start, end) or text.endswith("operator", before, start)
+        kept = (
+            casts.within(start, end) or places.within(start, end) or text.endswith("operator", before, start)
+        )
         if not kept and text.endswith(_IPC_TEMPLATE, before, start):
             looked_into.append(end)
             position = before = start + 1

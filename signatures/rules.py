@@ -23,7 +23,13 @@ BROWSER_MINIDUMP = "upload_file_minidump_browser"
 
 _ELLIPSIS = "..."
 _GENERALIZED_CHARACTERS = 1000
-_OOM_MARKS = ("NS_ABORT_OOM", "mozalloc_handle_oom", "CrashAtUnhandlableOOM", "AutoEnterOOMUnsafeRegion", "alloc::oom::oom")
+_OOM_MARKS = (
+    "NS_ABORT_OOM",
+    "mozalloc_handle_oom",
+    "CrashAtUnhandlableOOM",
+    "AutoEnterOOMUnsafeRegion",
+    "alloc::oom::oom",
+)
 _OOM_LAST_ERRORS = ("ERROR_COMMITMENT_LIMIT", "ERROR_NOT_ENOUGH_MEMORY")
 _OOM_REASONS = ("STATUS_FATAL_MEMORY_EXHAUSTION", "STATUS_NO_MEMORY")
 _UNPRINTABLE = re.compile(r"[^ -~]+")

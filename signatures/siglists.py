@@ -55,7 +55,9 @@ class SignatureLists:
         """
         source = None if directory is None else Path(directory)
         folder = INCLUDED_DIRECTORY if source is None else source
-        irrelevant, prefix, sentinels, line_numbers = (_read(folder, name) for name in LIST_NAMES)
+        irrelevant, prefix, sentinels, line_numbers = (
+            parse_entries(name, read_lines(folder, name)) for name in LIST_NAMES
+        )
         return cls(irrelevant, prefix, sentinels, line_numbers, source)
 
     @classmethod
@@ -70,8 +72,12 @@ class SignatureLists:
 
         Raises: InvalidSignatureList when a pattern is no regular expression.
         """
-        given = (irrelevant, prefix, sentinels, line_numbers)
-        return cls(*(parse_entries(name, patterns) for name, patterns in zip(LIST_NAMES, given, strict=True)))
+        return cls(
+            parse_entries(IRRELEVANT, irrelevant),
+            parse_entries(PREFIX, prefix),
+            parse_entries(SENTINELS, sentinels),
+            parse_entries(LINE_NUMBERS, line_numbers),
+        )
 
 
 def parse_entries(list_name: str, lines: Iterable[str]) -> tuple[Entry, ...]:
@@ -79,32 +85,56 @@ def parse_entries(list_name: str, lines: Iterable[str]) -> tuple[Entry, ...]:
 
     Raises: InvalidSignatureList for a line that is no regular expression.
     """
-    entries = []
-    for number, line in enumerate(lines, start=1):
-        pattern = line.strip()
-        if not pattern or pattern.startswith("#"):
-            continue
-        try:
-            re.compile(pattern)
-        except (re.error, OverflowError, RecursionError) as exc:
-            raise InvalidSignatureList(
-                f"{list_name}.txt, line {number}: {pattern!r} is no regular expression ({exc}). Escape characters "
-                "such as ( and * with a backslash, or comment the line out with #"
-            ) from exc
-        entries.append(Entry(list_name, pattern, number))
-    return tuple(entries)
+    parsed = (parse_entry(list_name, line, number) for number, line in enumerate(lines, start=1))
+    return tuple(entry for entry in parsed if entry)
 
 
-def _read(directory: Path, list_name: str) -> tuple[Entry, ...]:
+def parse_entry(list_name: str, line: str, number: int) -> Entry | None:
+    """Parse one line of a list; None when it is blank or a comment.
+
+    Raises: InvalidSignatureList when it is no regular expression.
+    """
+    pattern = line.strip()
+    if not pattern or pattern.startswith("#"):
+        return None
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as exc:
+        raise InvalidSignatureList(
+            f"{list_name}.txt, line {number}: {pattern!r} is no regular expression ({exc}). Escape characters "
+            "such as ( and * with a backslash, or comment the line out with #"
+        ) from exc
+    return Entry(list_name, pattern, number)
+
+
+def read_lines(directory: Path, list_name: str) -> list[str]:
+    """Read the lines of one list file.
+
+    Raises: InvalidSignatureList when the file cannot be read.
+    """
     path = directory / f"{list_name}.txt"
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else "it is no UTF-8 text"
         raise InvalidSignatureList(
             f"{path}: cannot be read ({reason}). A list directory needs {', '.join(LIST_NAMES)}, each as .txt file"
         ) from exc
-    return parse_entries(list_name, text.split("\n"))
+
+
+def plain_text(pattern: str) -> str | None:
+    """Read a pattern that stands for exactly one text; None when it can match more than that."""
+    text: list[str] = []
+    characters = iter(pattern)
+    for character in characters:
+        if character == "\\":
+            character = next(characters, "a")
+            if character.isalnum():
+                return None
+        elif character in _SPECIAL:
+            return None
+        text.append(character)
+    return "".join(text)
 
 
 class Matcher:
@@ -126,7 +156,7 @@ class Matcher:
         infixes: list[str] = []
         others: list[Entry] = []
         for entry in entries:
-            plain = _unescaped(entry.pattern.removeprefix(".*"))
+            plain = plain_text(entry.pattern.removeprefix(".*"))
             if plain is None:
                 others.append(entry)
             elif entry.pattern.startswith(".*"):
@@ -166,21 +196,6 @@ def _joined(entries: Sequence[Entry]) -> re.Pattern[str]:
             f"{entries[0].list_name}.txt: the entries do not work together as one regular expression ({exc}). "
             "Entries must not use flags or named groups"
         ) from exc
-
-
-def _unescaped(pattern: str) -> str | None:
-    """Read a pattern that stands for exactly one text; None when it can match more than that."""
-    text: list[str] = []
-    characters = iter(pattern)
-    for character in characters:
-        if character == "\\":
-            character = next(characters, "a")
-            if character.isalnum():
-                return None
-        elif character in _SPECIAL:
-            return None
-        text.append(character)
-    return "".join(text)
 
 
 def _shortest_prefixes(prefixes: Iterable[str]) -> list[str]:
