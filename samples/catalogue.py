@@ -3,6 +3,7 @@
 Nothing here is taken from a real report. The products, people, addresses and machines are invented.
 """
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,8 +43,8 @@ class Report:
     """One sample report.
 
     ``scenario`` holds the arguments of the crashing program; empty for a report without a dump. ``frame`` is the
-    number of the frame at which ``place`` stands: 0, but for crashes that end inside the C library. ``inlined`` are
-    the functions inlined at that frame, innermost first.
+    number of the frame at which ``place`` stands: 0, but for crashes that end inside a library. ``inlined`` are
+    functions of our own that are inlined at that frame, innermost first; others may stand between them.
     """
 
     name: str
@@ -73,7 +74,13 @@ WATERWOLF_RELEASE = Build("WaterWolf", "145.0.1", "20261027094512", "release")
 WATERWOLF_BETA = Build("WaterWolf", "146.0", "20261109181530", "beta")
 WATERWOLF_NIGHTLY = Build("WaterWolf", "147.0a1", "20261116213044", "nightly")
 
-BUILDS = [WATERWOLF_RELEASE, WATERWOLF_BETA, WATERWOLF_NIGHTLY]
+LARKSPUR_STABLE = Build("Larkspur", "2.8.1", "20261019120000", "stable")
+LARKSPUR_CANDIDATE = Build("Larkspur", "2.9.0", "20261112070000", "candidate")
+
+# The builds that are made and run; the others belong to reports without a dump.
+BUILDS = [WATERWOLF_RELEASE, WATERWOLF_BETA, WATERWOLF_NIGHTLY, LARKSPUR_STABLE, LARKSPUR_CANDIDATE]
+WATERWOLF_ANDROID = Build("WaterWolf", "145.0.2", "20261102160218", "release")
+LARKSPUR_WINDOWS = Build("Larkspur", "2.8.0", "20260928120000", "stable")
 
 SEGFAULT = "SIGSEGV / SEGV_MAPERR"
 ABORTED = "SIGABRT / SI_TKILL"
@@ -92,6 +99,85 @@ DESKTOP = {
     "AdapterVendorID": "0x8086",
     "AdapterDeviceID": "0x9a49",
     "AdapterDriverVersion": "24.2.8.0",
+}
+
+SERVER = {
+    "useragent_locale": "en-US",
+    "Throttleable": "1",
+    "TotalPhysicalMemory": "67430223872",
+    "AvailablePhysicalMemory": "20173553664",
+    "ServerRole": "indexer",
+}
+
+JAVA_STACK_TRACE = """\
+org.riverbank.waterwolf.storage.SessionLostException: no session for jo.sample@mail.example
+\tat org.riverbank.waterwolf.storage.SessionStore.restore(SessionStore.java:118)
+\tat org.riverbank.waterwolf.tabs.TabRestorer.restoreAll(TabRestorer.java:64)
+\tat org.riverbank.waterwolf.BrowserActivity.onStart(BrowserActivity.java:203)
+\tat android.app.Instrumentation.callActivityOnStart(Instrumentation.java:1582)
+\tat android.app.Activity.performStart(Activity.java:8656)
+\tat android.os.Looper.loop(Looper.java:317)
+\tat android.app.ActivityThread.main(ActivityThread.java:8592)
+Caused by: java.io.FileNotFoundException: /data/user/0/org.riverbank.waterwolf/files/session.json
+\tat java.io.FileInputStream.<init>(FileInputStream.java:149)
+\tat org.riverbank.waterwolf.storage.SessionStore.restore(SessionStore.java:112)
+\t... 6 more
+"""
+
+
+def _java_frame(module: str, function: str, filename: str, lineno: int) -> dict[str, Any]:
+    in_app = module.startswith("org.riverbank.")
+    return {"module": module, "function": function, "filename": filename, "lineno": lineno, "in_app": in_app}
+
+
+JAVA_EXCEPTION = {
+    "exception": {
+        "values": [
+            {
+                "stacktrace": {
+                    "module": "org.riverbank.waterwolf.storage",
+                    "type": "SessionLostException",
+                    "value": "no session for jo.sample@mail.example",
+                    "frames": [
+                        _java_frame(
+                            "org.riverbank.waterwolf.storage.SessionStore",
+                            "restore",
+                            "SessionStore.java",
+                            118,
+                        ),
+                        _java_frame(
+                            "org.riverbank.waterwolf.tabs.TabRestorer", "restoreAll", "TabRestorer.java", 64
+                        ),
+                        _java_frame(
+                            "org.riverbank.waterwolf.BrowserActivity", "onStart", "BrowserActivity.java", 203
+                        ),
+                        _java_frame(
+                            "android.app.Instrumentation", "callActivityOnStart", "Instrumentation.java", 1582
+                        ),
+                        _java_frame("android.app.Activity", "performStart", "Activity.java", 8656),
+                        _java_frame("android.os.Looper", "loop", "Looper.java", 317),
+                        _java_frame("android.app.ActivityThread", "main", "ActivityThread.java", 8592),
+                    ],
+                }
+            },
+            {
+                "stacktrace": {
+                    "module": "java.io",
+                    "type": "FileNotFoundException",
+                    "value": "/data/user/0/org.riverbank.waterwolf/files/session.json",
+                    "frames": [
+                        _java_frame("java.io.FileInputStream", "<init>", "FileInputStream.java", 149),
+                        _java_frame(
+                            "org.riverbank.waterwolf.storage.SessionStore",
+                            "restore",
+                            "SessionStore.java",
+                            112,
+                        ),
+                    ],
+                }
+            },
+        ]
+    }
 }
 
 REPORTS = [
@@ -299,6 +385,139 @@ REPORTS = [
             "CrashTime": "1794733333",
             "SecondsSinceLastCrash": "2301",
             "Accessibility": "Active",
+        },
+    ),
+    Report(
+        name="larkspur-panic",
+        build=LARKSPUR_STABLE,
+        scenario=("panic",),
+        reason=ABORTED,
+        place=Place(
+            "larkspurd::index::Index::page",
+            "larkspur/src/index.rs",
+            "Some(postings) => (first..first + length).map(|position| postings.at(position)).collect(),",
+        ),
+        frame=14,
+        inlined=(
+            Place("larkspurd::index::Postings::at", "larkspur/src/index.rs", "self.documents[position]"),
+            Place(
+                "larkspurd::index::Index::page::{{closure}}",
+                "larkspur/src/index.rs",
+                "Some(postings) => (first..first + length).map(|position| postings.at(position)).collect(),",
+            ),
+        ),
+        annotations={
+            **SERVER,
+            "InstallTime": "1792600000",
+            "StartupTime": "1794300000",
+            "CrashTime": "1794571205",
+            "ServerRole": "query",
+            "URL": "http://logs.example/search?q=error&page=2",
+        },
+    ),
+    Report(
+        name="larkspur-panic-second-thread",
+        build=LARKSPUR_CANDIDATE,
+        scenario=("panic-second-thread",),
+        reason=ABORTED,
+        place=Place(
+            "larkspurd::ingest::ingest_line",
+            "larkspur/src/ingest.rs",
+            'let parsed = parse(line).expect("every line has a level");',
+        ),
+        frame=14,
+        crashing_thread=1,
+        annotations={
+            **SERVER,
+            "InstallTime": "1794700000",
+            "StartupTime": "1794990000",
+            "CrashTime": "1794990042",
+            "SecondsSinceLastCrash": "88",
+            "Comments": "Reproducible with the attached log of ticket 2210. Ask Alex.",
+        },
+    ),
+    Report(
+        name="larkspur-null-read",
+        build=LARKSPUR_CANDIDATE,
+        scenario=("null-read",),
+        reason=SEGFAULT,
+        place=Place(
+            "larkspurd::segment::Segment::document_count",
+            "larkspur/src/segment.rs",
+            "unsafe { (*self.header).document_count }",
+        ),
+        annotations={
+            **SERVER,
+            "InstallTime": "1794700000",
+            "StartupTime": "1794800000",
+            "CrashTime": "1795101010",
+            "Email": "operations@meadow.example",
+        },
+    ),
+    Report(
+        name="larkspur-out-of-memory",
+        build=LARKSPUR_STABLE,
+        scenario=("out-of-memory",),
+        reason=ABORTED,
+        place=Place("larkspurd::ingest::read_batch", "larkspur/src/ingest.rs", "Vec::with_capacity(bytes)"),
+        frame=11,
+        annotations={
+            **SERVER,
+            "InstallTime": "1792600000",
+            "StartupTime": "1793800000",
+            "CrashTime": "1794412345",
+            "AvailablePhysicalMemory": "191660032",
+        },
+    ),
+    Report(
+        name="waterwolf-android-java",
+        build=WATERWOLF_ANDROID,
+        frame=None,
+        crashing_thread=None,
+        extra_expected={
+            "function": "org.riverbank.waterwolf.storage.SessionStore.restore",
+            "file": "SessionStore.java",
+            "line": 118,
+            "exception": "org.riverbank.waterwolf.storage.SessionLostException",
+        },
+        annotations={
+            "ApplicationBuildID": "2016145002",
+            "Android_PackageName": "org.riverbank.waterwolf",
+            "Android_Board": "barbet",
+            "Android_Brand": "Riverphone",
+            "Android_CPU_ABI": "arm64-v8a",
+            "Android_CPU_ABI2": "armeabi-v7a",
+            "Android_Device": "barbet",
+            "Android_Display": "RP5.261005.002",
+            "Android_Fingerprint": "riverphone/barbet/barbet:15/RP5.261005.002/12001:user/release-keys",
+            "Android_Hardware": "barbet",
+            "Android_Manufacturer": "Riverphone",
+            "Android_Model": "Five",
+            "Android_Version": "35 (REL)",
+            "useragent_locale": "en-US",
+            "StartupTime": "1794870000",
+            "CrashTime": "1794870003",
+            "StartupCrash": "1",
+            "JavaStackTrace": JAVA_STACK_TRACE,
+            "JavaException": json.dumps(JAVA_EXCEPTION),
+        },
+    ),
+    Report(
+        name="larkspur-no-dump",
+        build=LARKSPUR_WINDOWS,
+        frame=None,
+        crashing_thread=None,
+        annotations={
+            **SERVER,
+            "OS": "Windows NT",
+            "OSVersion": "10.0.26100",
+            "CPUArchitecture": "amd64",
+            "CPUInfo": "family 25 model 33 stepping 2",
+            "InstallTime": "1790800000",
+            "StartupTime": "1794100000",
+            "CrashTime": "1794133700",
+            "DumperError": "MiniDumpWriteDump failed: not enough storage is available",
+            "Comments": "The disk of the server was full that night.",
         },
     ),
 ]

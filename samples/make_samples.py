@@ -16,13 +16,13 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from catalogue import BUILDS, REPORTS, Build, Place, Report
-from symbolfiles import elf_functions, only_around, with_neutral_paths
+from symbolfiles import elf_functions, only_around, with_neutral_paths, without_foreign_details
 
 SAMPLES = Path(__file__).resolve().parent
 SOURCES = SAMPLES / "src"
@@ -178,10 +178,10 @@ def offsets_in_stacks(stackwalker: Path, store: Path, dumps: list[Path]) -> dict
     return offsets
 
 
-def reduce_system_symbols(stackwalker: Path, system: dict[str, Path], libraries: dict[str, Path]) -> None:
-    """Leave in the system libraries' symbol files only what the stacks of the sample dumps touch.
+def reduce_symbols(stackwalker: Path, system: dict[str, Path], libraries: dict[str, Path]) -> None:
+    """Leave in the symbol files what the stacks of the sample dumps touch, and all about our own code.
 
-    A library that no stack touches keeps no symbol file.
+    A system library that no stack touches keeps no symbol file.
     """
     offsets = offsets_in_stacks(
         stackwalker, SYMBOL_FOLDER, sorted(REPORT_FOLDER.glob("*/upload_file_minidump*"))
@@ -191,6 +191,11 @@ def reduce_system_symbols(stackwalker: Path, system: dict[str, Path], libraries:
             path.write_text(only_around(offsets[name], path.read_text(), elf_functions(libraries[name])))
         else:
             shutil.rmtree(path.parent.parent)
+    for product, files in PRODUCT_FILES.items():
+        for name in files:
+            for path in (SYMBOL_FOLDER / name).glob("*/*.sym"):
+                reduced = without_foreign_details(path.read_text(), f"{product.lower()}/", offsets[name])
+                path.write_text(reduced)
 
 
 def system_libraries(binary: Path) -> dict[str, Path]:
@@ -216,15 +221,18 @@ def make(stackwalker: Path, dump_syms: Path, work: Path) -> None:
                 print(f"  {report.name}", flush=True)
                 write_report(report, folder, reporter)
     libraries[REPORTER_LIBRARY] = reporter / REPORTER_LIBRARY
+    for report in [report for report in REPORTS if not report.scenario]:
+        print(report.name, flush=True)
+        write_report(report, None, reporter)
     system = {name: dump_symbols(dump_syms, SYMBOL_FOLDER, path) for name, path in libraries.items()}
-    reduce_system_symbols(stackwalker, system, libraries)
+    reduce_symbols(stackwalker, system, libraries)
 
 
-def write_report(report: Report, folder: Path, reporter: Path) -> None:
-    """Write one folder of ``samples/reports``."""
+def write_report(report: Report, folder: Path | None, reporter: Path) -> None:
+    """Write one folder of ``samples/reports``; without a product's folder, a report without a dump."""
     output = REPORT_FOLDER / report.name
     output.mkdir(parents=True)
-    if report.scenario:
+    if folder:
         crash(report, folder, reporter, output)
     annotations = annotations_of(report, output)
     (output / "annotations.txt").unlink(missing_ok=True)

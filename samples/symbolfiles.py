@@ -6,7 +6,7 @@ Source of the format: https://chromium.googlesource.com/breakpad/breakpad/+/HEAD
 import re
 import subprocess
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -114,3 +114,72 @@ def _unwind_rules_around(offsets: list[int], symbol_file: str) -> list[str]:
         if keeping and line.startswith("STACK CFI "):
             kept.append(line)
     return kept
+
+
+def without_foreign_details(symbol_file: str, own_folder: str, offsets: Iterable[int]) -> str:
+    """Leave out lines and inlined calls of functions that hold no code of our own and no frame of a sample.
+
+    Their names, sizes and unwind rules stay. ``own_folder`` is how the paths of our own sources begin.
+    """
+    lines = symbol_file.splitlines()
+    own_files = {
+        line.split(" ", 2)[1]
+        for line in lines
+        if line.startswith("FILE ") and line.split(" ", 2)[2].startswith(own_folder)
+    }
+    wanted = sorted(set(offsets))
+    kept: list[str] = []
+    for block in _blocks(lines):
+        if block[0].startswith("FUNC ") and not (
+            _has_own_code(block, own_files) or _holds_any(block[0], wanted)
+        ):
+            kept.append(block[0])
+        else:
+            kept.extend(block)
+    return "\n".join(_without_unused_names(kept)) + "\n"
+
+
+def _blocks(lines: list[str]) -> Iterator[list[str]]:
+    """Group each FUNC record with the INLINE and line records below it; other records stand alone."""
+    block: list[str] = []
+    for line in lines:
+        belongs = (
+            block and block[0].startswith("FUNC ") and (line.startswith("INLINE ") or _is_line_record(line))
+        )
+        if block and not belongs:
+            yield block
+            block = []
+        block.append(line)
+    if block:
+        yield block
+
+
+def _is_line_record(line: str) -> bool:
+    return line[:1] in "0123456789abcdef"
+
+
+def _has_own_code(block: list[str], own_files: set[str]) -> bool:
+    return any(own_files.intersection(_file_numbers(line)) for line in block[1:])
+
+
+def _file_numbers(line: str) -> list[str]:
+    # INLINE depth call_line call_file origin [address size]+   ·   address size line file
+    fields = line.split(" ")
+    if fields[0] == "INLINE":
+        return [fields[3]]
+    return [fields[3]] if _is_line_record(line) else []
+
+
+def _holds_any(function: str, offsets: list[int]) -> bool:
+    fields = function.removeprefix("FUNC ").removeprefix("m ").split(" ", 2)
+    first = int(fields[0], 16)
+    index = bisect_right(offsets, first + int(fields[1], 16) - 1) - 1
+    return index >= 0 and offsets[index] >= first
+
+
+def _without_unused_names(lines: list[str]) -> list[str]:
+    """Drop the FILE and INLINE_ORIGIN records that no record refers to."""
+    files = {number for line in lines for number in _file_numbers(line)}
+    origins = {line.split(" ")[4] for line in lines if line.startswith("INLINE ")}
+    used = {"FILE": files, "INLINE_ORIGIN": origins}
+    return [line for line in lines if (kind := line.split(" ", 2))[0] not in used or kind[1] in used[kind[0]]]

@@ -52,12 +52,29 @@ fn install(socket_path: &Path) -> Option<Reporter> {
     // SAFETY: the closure only writes to and reads from a socket, which is safe inside a signal handler.
     let event = unsafe {
         make_crash_event(move |context: &CrashContext| {
-            CrashEventResult::Handled(reporting.request_dump(context).is_ok())
+            CrashEventResult::Handled(reporting.request_dump(&with_fault_address(context)).is_ok())
         })
     };
     let handler = CrashHandler::attach(event).ok()?;
     Some(Reporter { client, handler })
 }
+
+/// Copy a crash context, with the address of the fault where the minidump writer looks for it.
+///
+/// crash-handler 0.7 copies the bytes of the kernel's `siginfo_t` into a `signalfd_siginfo`. Both begin with the same
+/// three numbers, but the fault address, 8 bytes at offset 16, then lies in `ssi_uid` and `ssi_fd`, and `ssi_addr`
+/// is zero.
+fn with_fault_address(context: &CrashContext) -> CrashContext {
+    let mut copy = context.clone();
+    let info = &mut copy.siginfo;
+    if FAULT_SIGNALS.contains(&info.ssi_signo) {
+        info.ssi_addr = u64::from(info.ssi_uid) | u64::from(info.ssi_fd as u32) << 32;
+    }
+    copy
+}
+
+/// The signals that come with the address of a fault: SIGILL, SIGBUS, SIGFPE, SIGSEGV.
+const FAULT_SIGNALS: [u32; 4] = [4, 7, 8, 11];
 
 /// Add one annotation to the report that a later crash of this process makes.
 ///
