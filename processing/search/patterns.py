@@ -81,7 +81,7 @@ def _translated(characters: Iterator[str]) -> Iterator[str]:
 
 
 def _until_quote(characters: Iterator[str]) -> str:
-    plain = []
+    plain: list[str] = []
     for character in characters:
         if character == '"':
             return "".join(plain)
@@ -99,7 +99,11 @@ def _characters(text: str) -> Iterator[tuple[str, bool]]:
     """Give each character meant, and whether it is a wildcard."""
     characters = iter(text)
     for character in characters:
-        if character == "\\":
-            yield next(characters, "\\"), False
-        else:
+        if character != "\\":
             yield character, character in "*?"
+            continue
+        following = next(characters, "")
+        if following not in ("*", "?", "\\"):
+            yield character, False  # a backslash before anything else is itself, as in C:\Windows
+        if following:
+            yield following, False

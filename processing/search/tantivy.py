@@ -1,0 +1,327 @@
+"""Search in a tantivy index on this machine's disk."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import tantivy
+from tantivy import FieldType, Order
+
+from processing.errors import BadQuery, SearchError
+from processing.schema.field import Field
+from processing.search import aggregations
+from processing.search.aggregations import (
+    FIXED_INTERVALS,
+    MONTH_INTERVALS,
+    from_microseconds,
+    to_microseconds,
+)
+from processing.search.base import IndexState, Load, SearchBackend, SearchResult
+from processing.search.query import Query, Sort
+from processing.search.tantivy_filters import Compiler, all_of, bad_expression
+from processing.search.tantivy_folder import REBUILD, IndexFolder, open_index
+from processing.search.tantivy_layout import ID, SHOWN, Layout
+
+#: The field by whose date crashes are deleted.
+DATE = "date"
+#: Each part of an index counts this many values before the parts are added up: enough to be exact.
+_SEGMENT_TERMS = 65_000
+_MAX_MONTH_BUCKETS = 5_000
+#: tantivy writes from one thread with this much memory; less than 15 MB it refuses.
+_WRITER_BYTES = 32_000_000
+
+
+@dataclass(frozen=True)
+class _View:
+    """An index opened for reading, as it was at one commit; ``version`` tells that commit from others."""
+
+    folder: Path
+    version: tuple[int, ...]
+    index: tantivy.Index
+    searcher: tantivy.Searcher
+    layout: Layout
+
+
+class TantivySearch(SearchBackend):
+    """Search one index on this machine's disk: one writer at a time, any number of readers.
+
+    A reader sees a commit with its next search, whichever process made it.
+    Args: ``folder`` holds the index (see `processing.search.tantivy_folder`) · ``lock_timeout_seconds`` how long to
+    wait for another writer.
+    """
+
+    def __init__(self, folder: str | Path, lock_timeout_seconds: float = 60) -> None:
+        self._folder = IndexFolder(Path(folder), lock_timeout_seconds=lock_timeout_seconds)
+        self._view: _View | None = None
+        self._view_lock = threading.Lock()
+
+    def index(self, processed_crashes: Mapping[str, Mapping[str, Any]]) -> None:
+        with self._folder.writing():
+            for folder in self._targets():
+                _write(folder, processed_crashes)
+
+    def delete(self, crash_ids: Iterable[str]) -> None:
+        doomed = list(crash_ids)
+        with self._folder.writing():
+            for folder in self._targets():
+                with _writer(folder) as (writer, _):
+                    for crash_id in doomed:
+                        writer.delete_documents_by_term(ID, crash_id)
+
+    def delete_before(self, day: date) -> int:
+        midnight = to_microseconds(datetime(day.year, day.month, day.day, tzinfo=UTC))
+        with self._folder.writing():
+            return [_delete_before(folder, midnight) for folder in self._targets()].pop(0)
+
+    def search(self, query: Query) -> SearchResult:
+        view = self._fresh_view()
+        for field in query.fields():
+            view.layout.require(field)
+        try:
+            return _answer(view, query, Compiler(view.layout))
+        except _TooManyFrames:
+            return _answer(view, query, Compiler(view.layout, scan_frames=True))
+
+    def rebuild(self, batches: Iterable[Sequence[str]], load: Load) -> int:
+        with self._folder.rebuilding():
+            with self._folder.writing():
+                self._folder.drop_next()
+                folder = self._folder.create("next", Layout.current())
+            for crash_ids in batches:
+                with self._folder.writing():
+                    loaded = {crash_id: load(crash_id) for crash_id in crash_ids}
+                    _write(folder, {key: value for key, value in loaded.items() if value is not None})
+            with self._folder.writing():
+                documents = _open_view(folder).searcher.num_docs
+                self._folder.promote()
+        return documents
+
+    def state(self) -> IndexState:
+        if self._folder.current() is None:
+            return IndexState(exists=False, outdated=False, documents=0)
+        view = self._fresh_view()
+        return IndexState(
+            exists=True, outdated=view.layout != Layout.current(), documents=view.searcher.num_docs
+        )
+
+    def check(self) -> None:
+        self.search(Query(size=1))
+
+    def _targets(self) -> list[Path]:
+        """The indices that get a write, the one in use first; the first write of all makes it."""
+        current = self._folder.current() or self._folder.create("current", Layout.current())
+        following = self._folder.next()
+        return [current] if following is None else [current, following]
+
+    def _fresh_view(self) -> _View:
+        """Give a view of the last commit, the one kept when nothing was committed since."""
+        with self._view_lock:
+            for attempt in (1, 2):
+                folder = self._folder.current()
+                if folder is None:
+                    raise SearchError(
+                        f"there is no search index in {self._folder.path}; the first processed crash makes one, "
+                        f"and {REBUILD} makes it from all processed crashes"
+                    )
+                try:
+                    self._view = _refreshed(self._view, folder)
+                except SearchError:
+                    if attempt == 2 or self._folder.current() == folder:
+                        raise
+                    continue  # a rebuild put another index in its place just then
+                break
+        assert self._view is not None
+        return self._view
+
+
+class _TooManyFrames(Exception):
+    """A piece of a search over frames matches more frames than the engine follows."""
+
+
+def _refreshed(view: _View | None, folder: Path) -> _View:
+    if view is None or view.folder != folder:
+        return _open_view(folder)
+    version = _version(folder)
+    if version == view.version:
+        return view
+    with _engine_errors(folder):
+        view.index.reload()
+        return _View(folder, version, view.index, view.index.searcher(), view.layout)
+
+
+def _open_view(folder: Path) -> _View:
+    version = _version(folder)
+    with _engine_errors(folder):
+        index, layout = open_index(folder)
+        return _View(folder, version, index, index.searcher(), layout)
+
+
+def _version(folder: Path) -> tuple[int, ...]:
+    """Tell one commit from another: each replaces this file by a new one."""
+    try:
+        status = (folder / "meta.json").stat()
+    except OSError as exc:
+        raise SearchError(f"the search index in {folder} is damaged: {exc.strerror}; {REBUILD}") from exc
+    return (status.st_ino, status.st_mtime_ns, status.st_size)
+
+
+@contextmanager
+def _engine_errors(folder: Path) -> Iterator[None]:
+    """Turn what tantivy raises into SearchError; it knows ValueError only, and panics when a file is cut short."""
+    try:
+        yield
+    except (ValueError, OSError, KeyError) as exc:
+        raise SearchError(
+            f"the search index in {folder} cannot be used: {str(exc)[:300]}; make it again with: {REBUILD}"
+        ) from exc
+    except BaseException as exc:
+        if type(exc).__name__ != "PanicException":
+            raise
+        raise SearchError(f"the search index in {folder} is damaged; make it again with: {REBUILD}") from exc
+
+
+@contextmanager
+def _writer(folder: Path) -> Iterator[tuple[tantivy.IndexWriter, Layout]]:
+    """Write to an index and commit once at the end; merges of its parts are waited for. Errors leave it as it was."""
+    with _engine_errors(folder):
+        index, layout = open_index(folder)
+        writer = index.writer(_WRITER_BYTES, 1)
+    try:
+        yield writer, layout
+        with _engine_errors(folder):
+            writer.commit()
+    except BaseException:
+        writer.rollback()
+        raise
+    finally:
+        writer.wait_merging_threads()
+
+
+def _write(folder: Path, processed_crashes: Mapping[str, Mapping[str, Any]]) -> None:
+    with _writer(folder) as (writer, layout):
+        for crash_id, processed_crash in processed_crashes.items():
+            writer.delete_documents_by_term(ID, crash_id)
+            writer.add_document(layout.document(crash_id, processed_crash))
+
+
+def _delete_before(folder: Path, midnight: int) -> int:
+    with _writer(folder) as (writer, layout):
+        doomed = tantivy.Query.range_query(
+            layout.schema, DATE, FieldType.Integer, upper_bound=midnight, include_upper=False
+        )
+        searcher = _open_view(folder).searcher
+        count = _count(searcher.search(doomed, limit=1))
+        writer.delete_documents_by_query(doomed)
+    return count
+
+
+def _answer(view: _View, query: Query, compiler: Compiler) -> SearchResult:
+    wanted = all_of([compiler.compile(condition) for condition in query.filters])
+    with _query_errors(view.folder):
+        total, hits = _page(view.searcher, wanted, query)
+        return SearchResult(total=total, hits=hits, facets=_facets(view.searcher, wanted, query))
+
+
+@contextmanager
+def _query_errors(folder: Path) -> Iterator[None]:
+    """Tell a query that is too much for the engine from an index that is damaged."""
+    with _engine_errors(folder):
+        try:
+            yield
+        except ValueError as exc:
+            text = str(exc)
+            if "max expansions" in text.lower():
+                raise _TooManyFrames from exc
+            if "Invalid regex" in text or "RegexQueryError" in text:
+                raise bad_expression("the search", exc) from exc
+            if "limit was exceeded" in text:
+                raise BadQuery(
+                    "the facets have too many buckets; ask for fewer, or narrow the search"
+                ) from exc
+            raise
+
+
+def _page(
+    searcher: tantivy.Searcher, wanted: tantivy.Query, query: Query
+) -> tuple[int, list[dict[str, Any]]]:
+    found = searcher.search(wanted, limit=max(query.size, 1), offset=query.offset, **_order(query.sort))
+    addresses = [address for _, address in found.hits[: query.size]]
+    return _count(found), [_hit(searcher.doc(address), query.columns) for address in addresses]
+
+
+def _count(found: tantivy.SearchResult) -> int:
+    return int(found.count)  # type: ignore[attr-defined]  # its type stub leaves it out
+
+
+def _order(sort: tuple[Sort, ...]) -> dict[str, Any]:
+    if not sort:
+        return {}
+    if len(sort) > 1:
+        raise BadQuery("results can be sorted by one field only; give one")
+    return {
+        "order_by_field": sort[0].field.public_name,
+        "order": Order.Desc if sort[0].descending else Order.Asc,
+    }
+
+
+def _hit(document: tantivy.Document, columns: tuple[Field, ...]) -> dict[str, Any]:
+    shown = json.loads(document[SHOWN][0])
+    return {column.public_name: shown.get(column.public_name) for column in columns}
+
+
+def _facets(searcher: tantivy.Searcher, wanted: tantivy.Query, query: Query) -> dict[str, Any]:
+    if not query.aggregations:
+        return {}
+    dialect = _Dialect(searcher, wanted)
+    answer = searcher.aggregate(wanted, aggregations.build(query.aggregations, dialect))
+    return aggregations.read(answer, query.aggregations, dialect)
+
+
+class _Dialect:
+    """Dates are numbers here; buckets of months, which differ in length, are ranges between the dates found."""
+
+    def __init__(self, searcher: tantivy.Searcher, wanted: tantivy.Query) -> None:
+        self._searcher = searcher
+        self._wanted = wanted
+
+    def column(self, field: Field) -> str:
+        return field.public_name
+
+    def terms(self, size: int) -> Mapping[str, Any]:
+        return {"size": size, "segment_size": _SEGMENT_TERMS}
+
+    def date_histogram(self, field: Field, interval: str) -> dict[str, Any]:
+        column = field.public_name
+        if interval in FIXED_INTERVALS:
+            length, offset = (part.total_seconds() * 1e6 for part in FIXED_INTERVALS[interval])
+            return {"histogram": {"field": column, "interval": length, "offset": offset, "min_doc_count": 1}}
+        if interval not in MONTH_INTERVALS:
+            raise BadQuery(
+                f"the interval {interval!r} is not one of {', '.join(aggregations.DATE_INTERVALS)}"
+            )
+        return {"range": {"field": column, "ranges": self._month_ranges(column, interval)}}
+
+    def _month_ranges(self, column: str, interval: str) -> list[dict[str, int]]:
+        bounds = {"first": {"min": {"field": column}}, "last": {"max": {"field": column}}}
+        found = self._searcher.aggregate(self._wanted, bounds)
+        if found["first"]["value"] is None:
+            return [{"from": 0, "to": 1}]
+        first, last = (from_microseconds(found[name]["value"]) for name in ("first", "last"))
+        starts = [to_microseconds(start) for start in aggregations.month_starts(first, last, interval)]
+        if len(starts) > _MAX_MONTH_BUCKETS:
+            raise BadQuery(f"{column}: too many buckets by {interval}; narrow the search")
+        return [{"from": begin, "to": end} for begin, end in pairwise(starts)]
+
+    def bucket_start(self, bucket: Mapping[str, Any]) -> datetime:
+        return from_microseconds(bucket.get("from", bucket["key"]))
+
+    def date(self, key: Any) -> datetime:
+        return from_microseconds(key)
