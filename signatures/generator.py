@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from signatures import explain
-from signatures.crashdata import CrashData
 from signatures.explain import Event, Explanation
 from signatures.profiles import PROFILES, ProfileName
 from signatures.rules import Draft

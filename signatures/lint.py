@@ -130,7 +130,7 @@ def _check_expression(entry: Entry) -> Iterator[Finding]:
             f"has {repeats.unbounded} unlimited repeats: long names make it take quadratic time. Keep one",
         )
     text = plain_text(entry.pattern)
-    if text is not None and len(text) < _SHORTEST_UNANCHORED:
+    if text is not None and len(text) < _SHORTEST_UNANCHORED and not text.endswith(("_", "::")):
         yield _warning(
             entry, "is so short that it matches many longer names; end it with $ if it is a whole name"
         )

@@ -140,8 +140,9 @@ def plain_text(pattern: str) -> str | None:
 class Matcher:
     """Answers quickly whether any entry of a regular-expression list matches the beginning of a text.
 
-    Lists are overwhelmingly plain prefixes (``memcpy``) and plain infixes (``.*free``), so these two are looked up
-    without the regular-expression engine. The answer is always that of one expression made of all entries.
+    Lists are overwhelmingly plain text: prefixes (``memcpy``), infixes (``.*free``), whole names (``kill$``) and
+    suffixes (``.*_free$``). These are looked up without the regular-expression engine; the answer is always that of
+    one expression made of all entries.
     """
 
     def __init__(self, entries: Sequence[Entry], empty_matches: bool = False) -> None:
@@ -152,21 +153,27 @@ class Matcher:
         self._entries = entries
         self._empty_matches = empty_matches
         self._whole = _joined(entries)
+        self._exact: set[str] = set()
+        self._infixes: list[str] = []
         prefixes: list[str] = []
-        infixes: list[str] = []
+        suffixes: list[str] = []
         others: list[Entry] = []
+        shares_state = any(_SHARED_STATE.search(entry.pattern) for entry in entries)
         for entry in entries:
-            plain = plain_text(entry.pattern.removeprefix(".*"))
+            body, from_anywhere, to_end = _split_anchors(entry.pattern)
+            plain = None if shares_state else plain_text(body)
             if plain is None:
                 others.append(entry)
-            elif entry.pattern.startswith(".*"):
-                infixes.append(plain)
+            elif from_anywhere and to_end:
+                suffixes.append(plain)
+            elif from_anywhere:
+                self._infixes.append(plain)
+            elif to_end:
+                self._exact.add(plain)
             else:
                 prefixes.append(plain)
-        if any(_SHARED_STATE.search(entry.pattern) for entry in entries):
-            prefixes, infixes, others = [], [], list(entries)
         self._prefixes = _shortest_prefixes(prefixes)
-        self._infixes = infixes
+        self._suffixes = tuple(suffixes)
         self._others = _joined(others) if others else None
 
     def matches(self, text: str) -> bool:
@@ -177,6 +184,8 @@ class Matcher:
             return self._whole.match(text) is not None
         prefixes = self._prefixes
         if prefixes and text.startswith(prefixes[bisect_right(prefixes, text) - 1]):
+            return True
+        if text in self._exact or text.endswith(self._suffixes):
             return True
         for infix in self._infixes:
             if infix in text:
@@ -196,6 +205,14 @@ def _joined(entries: Sequence[Entry]) -> re.Pattern[str]:
             f"{entries[0].list_name}.txt: the entries do not work together as one regular expression ({exc}). "
             "Entries must not use flags or named groups"
         ) from exc
+
+
+def _split_anchors(pattern: str) -> tuple[str, bool, bool]:
+    """Take a leading ``.*`` and a trailing ``$`` off a pattern, and say whether they were there."""
+    from_anywhere = pattern.startswith(".*")
+    body = pattern.removeprefix(".*")
+    to_end = body.endswith("$") and not body.endswith("\\$")
+    return (body[:-1] if to_end else body), from_anywhere, to_end
 
 
 def _shortest_prefixes(prefixes: Iterable[str]) -> list[str]:
