@@ -189,7 +189,7 @@ REPORTS = [
         place=Place(
             "ww::layout::LayoutBox::ComputeAvailableWidth() const",
             "waterwolf/src/layout/layout_box.cpp",
-            "const int outer = parent_->width_;",
+            "return parent_->width_ - 2 * padding_;",
         ),
         annotations={
             **DESKTOP,
@@ -329,7 +329,7 @@ REPORTS = [
                 "ww::dom::ApplyTransform<double>(ww::dom::Matrix<double, (unsigned long)3> const&, "
                 "ww::dom::Rect<double> const&)",
                 "waterwolf/src/dom/display_list.h",
-                "rect.height * matrix.At(1, 1)};",
+                "return {rect.x + matrix.At(0, 2), rect.y + matrix.At(1, 2), rect.width * matrix.At(0, 0),",
             ),
             Place(
                 "operator()",

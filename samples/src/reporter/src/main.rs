@@ -9,7 +9,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -79,7 +79,13 @@ fn run(folder: &str, socket: &str, program: &str, arguments: &[String]) -> Resul
         dumps_written: Arc::clone(&dumps_written),
     };
     let mut server = Server::with_name(SocketName::Path(Path::new(socket)))?;
-    let mut product = Command::new(program).args(arguments).spawn()?;
+    // A dump lists the open files, so the product gets none of this process's.
+    let mut product = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
     let product_ended = Arc::new(AtomicBool::new(false));
     let watching = watch_for_end(product.id(), Arc::clone(&product_ended));
     server.run(Box::new(report), &product_ended, None)?;

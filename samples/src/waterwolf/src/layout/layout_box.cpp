@@ -10,8 +10,7 @@ LayoutBox& LayoutBox::AppendChild(std::string tag) {
 }
 
 WW_NEVER_INLINE int LayoutBox::ComputeAvailableWidth() const {
-  const int outer = parent_->width_;
-  return outer - 2 * padding_;
+  return parent_->width_ - 2 * padding_;
 }
 
 namespace {
