@@ -6,7 +6,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+#: Notes are for people: more of them, or longer ones, are dropped or cut.
+MAX_NOTES = 200
+MAX_NOTE_CHARACTERS = 500
 
 
 @dataclass
@@ -14,8 +18,9 @@ class Context:
     """One crash on its way through the pipeline.
 
     ``raw_crash`` annotations and collector metadata; rules may clean it, it is not saved again · ``dumps`` dump name to
-    the path of a private copy of the file · ``processed_crash`` what the rules fill in · ``workdir`` an empty folder of this crash alone,
-    removed afterwards · ``notes`` public texts: no annotation values, paths or exception texts.
+    the path of a private copy of the file · ``processed_crash`` what the rules fill in; the pipeline is handed the
+    earlier document here, or ``{}`` · ``workdir`` an empty folder of this crash alone, removed afterwards · ``notes``
+    public texts: no annotation values, paths or exception texts.
     """
 
     crash_id: str
@@ -26,11 +31,17 @@ class Context:
     notes: list[str] = field(default_factory=list)
 
     def add_note(self, note: str) -> None:
-        self.notes.append(note)
+        if len(self.notes) < MAX_NOTES:
+            self.notes.append(note[:MAX_NOTE_CHARACTERS])
 
 
 class Rule(ABC):
     """One step of a ruleset. Made once per process and shared by threads: it keeps nothing about a crash."""
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> Self:
+        """Make the rule; ``settings`` holds the parts of the project's settings that rules may read, by name."""
+        return cls()
 
     @property
     def name(self) -> str:

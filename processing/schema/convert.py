@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,6 +20,9 @@ MAX_INTEGER = 2**63 - 1
 
 #: Levels of lists and objects inside a value; far more than any known reporter sends, far less than Python's stack.
 MAX_DEPTH = 40
+
+#: What Python's ``int`` takes beyond this (underscores, digits of other scripts) no reporter means as a number.
+_WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,30}")
 
 _BOOLEANS = {"1": True, "true": True, "0": False, "false": False}
 
@@ -33,7 +37,7 @@ def convert(value: Any, row: Field) -> Any:
     Raises: BadValue, whose text follows the annotation's name in a public note: ``has a non-int value``.
     """
     converted = _CONVERTERS[row.type](value)
-    if row.shape is not None and not fits(converted, row.shape):
+    if row.shape is not None and not fits(converted, [row.shape] if row.many else row.shape):
         raise BadValue(f"value is malformed {row.name}")
     return converted
 
@@ -66,12 +70,15 @@ def to_boolean(value: Any) -> bool:
 
 def to_integer(value: Any) -> int:
     """Take a whole number that fits 64 bits, as text or as JSON. Raises: BadValue."""
-    try:
-        if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
-            raise BadValue("has a non-int value")
-        number = int(value)
-    except (TypeError, ValueError, OverflowError) as exc:
-        raise BadValue("has a non-int value") from exc
+    if isinstance(value, str):
+        is_whole = _WHOLE_NUMBER.fullmatch(value.strip()) is not None
+    elif isinstance(value, float):
+        is_whole = value.is_integer()
+    else:
+        is_whole = isinstance(value, int) and not isinstance(value, bool)
+    if not is_whole:
+        raise BadValue("has a non-int value")
+    number = int(value)
     if not MIN_INTEGER <= number <= MAX_INTEGER:
         raise BadValue("has an int value that does not fit 64 bits")
     return number
@@ -80,7 +87,7 @@ def to_integer(value: Any) -> int:
 def to_number(value: Any) -> float:
     """Take a finite number, as text or as JSON. Raises: BadValue."""
     try:
-        number = math.nan if isinstance(value, bool) else float(value)
+        number = math.nan if isinstance(value, bool) or "_" in str(value) else float(value)
     except (TypeError, ValueError, OverflowError) as exc:
         raise BadValue("has a non-float value") from exc
     if not math.isfinite(number):

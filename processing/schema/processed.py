@@ -7,7 +7,7 @@ people find what they know; the last rows are our own.
 from __future__ import annotations
 
 from processing.schema.field import Field, FieldType, Permission, SearchKind
-from processing.schema.shapes import JAVA_EXCEPTION, JSON_DUMP, MEMORY_MEASURES, WALKED_DUMP
+from processing.schema.shapes import BREADCRUMB, JAVA_EXCEPTION, JSON_DUMP, MEMORY_MEASURES, WALKED_DUMP
 from processing.schema.telemetry import TELEMETRY_ENVIRONMENT
 
 BOOLEAN = FieldType.BOOLEAN
@@ -263,6 +263,7 @@ PROCESSED: tuple[Field, ...] = (
         type=OBJECT,
         rule="BreadcrumbsRule",
         many=True,
+        shape=BREADCRUMB,
     ),
     Field(
         "build",
@@ -276,7 +277,7 @@ PROCESSED: tuple[Field, ...] = (
         "client_crash_date",
         "Crash_time as an ISO date in UTC.",
         type=DATETIME,
-        rule="DatesAndTimesRule",
+        rule="CrashTimeRule",
         permission=PUBLIC,
     ),
     Field(
@@ -391,7 +392,7 @@ PROCESSED: tuple[Field, ...] = (
         "crash_time",
         "Crash moment, epoch seconds; collection time when not sent.",
         type=INTEGER,
-        rule="DatesAndTimesRule",
+        rule="CrashTimeRule",
         permission=PUBLIC,
     ),
     Field(
@@ -413,7 +414,7 @@ PROCESSED: tuple[Field, ...] = (
         "date_processed",
         "Same value as submitted_timestamp; chooses the weekly index.",
         type=DATETIME,
-        rule="DatesAndTimesRule",
+        rule="SubmissionDateRule",
         permission=PUBLIC,
         search=SearchKind.DATETIME,
         search_name="date",
@@ -519,7 +520,7 @@ PROCESSED: tuple[Field, ...] = (
         "install_age",
         "Seconds from installation to crash; may be negative.",
         type=INTEGER,
-        rule="DatesAndTimesRule",
+        rule="InstallAgeRule",
         permission=PUBLIC,
         search=SearchKind.INTEGER,
     ),
@@ -628,7 +629,7 @@ PROCESSED: tuple[Field, ...] = (
         "last_crash",
         "Seconds since the previous crash, or null.",
         type=INTEGER,
-        rule="DatesAndTimesRule",
+        rule="LastCrashRule",
         permission=PUBLIC,
         search=SearchKind.INTEGER,
     ),
@@ -1010,7 +1011,7 @@ PROCESSED: tuple[Field, ...] = (
         "submitted_timestamp",
         "Moment the collector accepted the report.",
         type=DATETIME,
-        rule="DatesAndTimesRule",
+        rule="SubmissionDateRule",
         permission=PUBLIC,
     ),
     Field(
@@ -1095,7 +1096,7 @@ PROCESSED: tuple[Field, ...] = (
         "uptime",
         "Seconds from start to crash, never below 0.",
         type=INTEGER,
-        rule="DatesAndTimesRule",
+        rule="UptimeRule",
         permission=PUBLIC,
         search=SearchKind.INTEGER,
     ),
@@ -1183,7 +1184,7 @@ PROCESSED: tuple[Field, ...] = (
         "stackwalker_seconds",
         "Wall-clock seconds that stack walking took, all dumps together.",
         type=NUMBER,
-        rule="pipeline",
+        rule="MinidumpStackwalkRule",
         permission=PUBLIC,
     ),
 )

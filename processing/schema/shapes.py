@@ -5,7 +5,7 @@ What is not named here is protected: file handles and process limits, say, may h
 
 from __future__ import annotations
 
-from processing.schema.field import Permission, Shape
+from processing.schema.field import ANY_KEY, Permission, Shape
 
 PUBLIC = Permission.PUBLIC
 PROTECTED = Permission.PROTECTED
@@ -182,3 +182,13 @@ MEMORY_MEASURES: Shape = dict.fromkeys(
     ),
     PUBLIC,
 )
+
+#: One event before the crash.
+BREADCRUMB: Shape = {
+    "category": PROTECTED,
+    "data": {ANY_KEY: PROTECTED},
+    "level": PROTECTED,
+    "message": PROTECTED,
+    "timestamp": PROTECTED,
+    "type": PROTECTED,
+}

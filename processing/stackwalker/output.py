@@ -93,7 +93,17 @@ class _Reader:
         return document
 
     def _thread(self, path: str) -> _Parser:
-        return self._object({"frames": self._frames(f"{path}.frames")})
+        """Parse a thread; one whose stack is cut says so."""
+        parse_object = self._object({"frames": self._frames(f"{path}.frames")})
+
+        def parse_thread(at: int) -> tuple[Any, int]:
+            cuts_before = len(self.cuts)
+            thread, at = parse_object(at)
+            if len(self.cuts) > cuts_before:
+                thread["truncated"] = True
+            return thread, at
+
+        return parse_thread
 
     def _value(self, at: int) -> tuple[Any, int]:
         return self._decode(self._text, at)

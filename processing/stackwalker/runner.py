@@ -289,7 +289,7 @@ def _read_version(path: Path) -> str:
 
 
 def _isolation() -> tuple[str, ...]:
-    """Give the words that, put before a command, take its network away and let it die with us, as far as possible here."""
+    """Give the words that, put before a command, take its network away and let it die with us, as far as we may."""
     return (*_first_that_works(_NO_NETWORK), *_first_that_works(_DIES_WITH_PARENT))
 
 
