@@ -198,6 +198,28 @@ Q_CLUSTER = {
     "catch_up": False,
     "scheduler": False,
     "label": "Work queue",
+    "recycle": 5000,
+    "max_rss": 2_000_000,
+}
+QUEUE = {
+    "lease_seconds": ENV.read(
+        "QUEUE_LEASE",
+        env.whole_number,
+        default="45",
+        doc="seconds after which the crash of a worker that was killed goes to another; live workers renew.",
+    ),
+    "max_attempts": ENV.read(
+        "QUEUE_ATTEMPTS",
+        env.whole_number,
+        default="3",
+        doc="how many workers may die or fail over a crash before it is marked failed.",
+    ),
+    "retry_seconds": 10,
+    "rest_seconds": 2,
+}
+PROCESSOR = {
+    "folder": VAR_DIR / "work",
+    "max_dump_bytes": 1024 * 1024 * 1024,
 }
 VERSION_FILE = BASE_DIR / "version.json"
 
@@ -213,4 +235,5 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {"django-q": {"level": "WARNING"}},  # it has two lines for every task
 }
