@@ -101,7 +101,7 @@ def accept(
             {
                 "day": crashid.day_of(crash_id),
                 "crash_id": crash_id,
-                "product": _clean(product),
+                "product": clean_product(product),
                 "received_at": received_at,
                 "queue": _known(queue),
             },
@@ -142,6 +142,11 @@ def waiting() -> dict[str, int]:
         raise QueueError("the queue could not be read") from exc
 
 
+def clean_product(product: str) -> str:
+    """Give what the ledger keeps of a product's name; PostgreSQL takes no NUL and no half of a surrogate pair."""
+    return "".join(character for character in product[:_LONGEST_PRODUCT] if character.isprintable())
+
+
 def _publish_batch(crash_ids: list[str], queue: str, ruleset: str) -> None:
     from django.db import DatabaseError, connection, transaction
 
@@ -170,8 +175,3 @@ def _known(queue: str) -> str:
     if queue not in QUEUES:
         raise ValueError(f"{queue!r} is no queue; there are {', '.join(QUEUES)}")
     return queue
-
-
-def _clean(product: str) -> str:
-    """PostgreSQL takes no NUL and no half of a surrogate pair; the client's text may hold both."""
-    return "".join(character for character in product[:_LONGEST_PRODUCT] if character.isprintable())

@@ -1,0 +1,140 @@
+"""Process one crash: fetch it from storage, run a ruleset over it, save the processed crash.
+
+Knows nothing of queue and ledger: `processing.tasks` calls it for a worker, ``manage.py processcrash`` for a developer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from processing import pipeline, rulesets
+from processing.errors import CrashNotFound
+from processing.rules.base import Context
+from processing.storage import CrashStorage, get_storage
+
+logger = logging.getLogger(__name__)
+
+_CHUNK = 1 << 20
+#: What a full processing takes over from the earlier result; everything else is made anew, so that the outcome does
+#: not depend on how often a crash was processed.
+_CARRIED_OVER = ("processor_notes", "processor_history")
+
+
+@dataclass(frozen=True)
+class Processed:
+    """What the ledger wants to know of a crash that is processed and saved."""
+
+    product: str
+    received_at: datetime
+
+
+def process(crash_id: str, ruleset: str) -> Processed:
+    """Fetch a crash, run the ruleset, save the processed crash. Doing it twice gives the same.
+
+    A partial ruleset works on the earlier processed crash; where there is none, the full one runs instead.
+
+    Raises: CrashNotFound when storage has no such raw crash; StorageError when storage cannot be used now;
+    rulesets.UnknownRuleset. Nothing is saved then.
+    """
+    storage = get_storage()
+    raw_crash = storage.get_raw_crash(crash_id)
+    earlier = _earlier(storage, crash_id)
+    rules = rulesets.build_ruleset(ruleset if earlier else rulesets.DEFAULT)
+    with _private_folder(crash_id) as folder:
+        context = Context(
+            crash_id=crash_id,
+            raw_crash=raw_crash,
+            dumps={},
+            processed_crash=_starting_point(earlier, ruleset),
+            workdir=folder / "work",
+        )
+        context.workdir.mkdir()
+        context.dumps = _fetch_dumps(storage, context, folder)
+        pipeline.run(rules, context)
+        storage.save_processed_crash(crash_id, context.processed_crash)
+    return Processed(_product(raw_crash), _received_at(raw_crash))
+
+
+def clear_leftovers() -> None:
+    """Remove working folders that a killed worker left behind: those older than any crash may take."""
+    oldest = time.time() - settings.Q_CLUSTER["retry"]
+    for folder in settings.PROCESSOR["folder"].glob("crash-*"):
+        with contextlib.suppress(FileNotFoundError):  # another process was quicker
+            if folder.stat().st_mtime < oldest:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _earlier(storage: CrashStorage, crash_id: str) -> dict[str, Any]:
+    try:
+        return storage.get_processed_crash(crash_id)
+    except CrashNotFound:
+        return {}
+
+
+def _starting_point(earlier: dict[str, Any], ruleset: str) -> dict[str, Any]:
+    if ruleset != rulesets.DEFAULT:
+        return earlier
+    return {key: earlier[key] for key in _CARRIED_OVER if key in earlier}
+
+
+@contextlib.contextmanager
+def _private_folder(crash_id: str) -> Any:
+    """A folder of mode 0700 that goes with all that is in it, whatever happens."""
+    parent = settings.PROCESSOR["folder"]
+    parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f"crash-{crash_id}-", dir=parent) as folder:
+        yield Path(folder)
+
+
+def _fetch_dumps(storage: CrashStorage, context: Context, folder: Path) -> dict[str, Path]:
+    """Copy the dumps into files, as long as all together stay within ``PROCESSOR["max_dump_bytes"]``."""
+    budget: int = settings.PROCESSOR["max_dump_bytes"]
+    dumps = {}
+    for name in storage.get_dump_names(context.crash_id):
+        path = folder / f"{name}.dump"
+        try:
+            size = _copy(storage, context.crash_id, name, path, budget)
+        except CrashNotFound:
+            context.add_note(f"dump {name} is missing")
+        else:
+            if size > budget:
+                path.unlink()
+                context.add_note(f"dump {name} is too large: left out")
+            else:
+                dumps[name] = path
+                budget -= size
+    return dumps
+
+
+def _copy(storage: CrashStorage, crash_id: str, name: str, path: Path, limit: int) -> int:
+    """Copy a dump into a file, and give how many bytes it had; copying ends soon after ``limit`` bytes."""
+    size = 0
+    with storage.open_dump(crash_id, name) as source, path.open("wb") as target:
+        while size <= limit and (chunk := source.read(_CHUNK)):
+            size += target.write(chunk)
+    return size
+
+
+def _product(raw_crash: Mapping[str, Any]) -> str:
+    product = raw_crash.get("ProductName")
+    return product if isinstance(product, str) else ""
+
+
+def _received_at(raw_crash: Mapping[str, Any]) -> datetime:
+    """When the collector got the crash; now, for a raw crash that does not say."""
+    try:
+        received_at = datetime.fromisoformat(raw_crash["submitted_timestamp"])
+    except (KeyError, TypeError, ValueError):
+        return datetime.now(UTC)
+    return received_at if received_at.tzinfo else received_at.replace(tzinfo=UTC)

@@ -1,0 +1,84 @@
+"""What a worker calls. A task says only "take the next crash"; which one is decided when a worker is free for it."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django_q.exceptions import TimeoutException
+
+from processing import leases, ledger, processor, rulesets
+from processing.errors import CrashNotFound, StorageError
+from processing.leases import Lease, Turns
+
+logger = logging.getLogger(__name__)
+
+_FIRST_DEFERRAL_SECONDS = 5
+_LONGEST_DEFERRAL_SECONDS = 300
+_turns = Turns()
+
+
+def process_next() -> None:
+    """Take the crash that is due next, process it, write down how it ended. Does nothing when none is due.
+
+    Never raises for a crash's sake, so that the worker lives on and django-q2 records nothing about it. When the
+    database goes away, the lease runs out and the crash is done again.
+    """
+    try:
+        lease = leases.take(_turns.next())
+        if lease is not None:
+            with leases.kept(lease):
+                _attempt(lease)
+    except DatabaseError as exc:
+        logger.error(
+            "the database cannot be used now (%s); crashes under way will be done again", type(exc).__name__
+        )
+        connection.close()
+
+
+def _attempt(lease: Lease) -> None:
+    """Process one crash. Whatever it does to us, its message ends up finished, failed, or due again later."""
+    if lease.attempts > settings.QUEUE["max_attempts"]:
+        _fail(lease, "WorkerDied")
+        return
+    started = time.monotonic()
+    try:
+        processed = processor.process(lease.crash_id, lease.ruleset)
+    except StorageError:
+        _defer(lease)
+    except (CrashNotFound, rulesets.UnknownRuleset) as exc:
+        _fail(lease, type(exc).__name__)
+    except DatabaseError:
+        raise
+    except TimeoutException:
+        connection.close()  # it may have been in the midst of something
+        _fail_or_retry(lease, "TimeLimit")
+    except Exception as exc:  # a defect of ours, met by a crash: the others must go on
+        logger.exception("%s: attempt %d with %s failed", lease.crash_id, lease.attempts, lease.ruleset)
+        _fail_or_retry(lease, type(exc).__name__)
+    else:
+        if ledger.record_processed(lease, product=processed.product, received_at=processed.received_at):
+            seconds = time.monotonic() - started
+            logger.info("%s: processed with %s in %.2f s", lease.crash_id, lease.ruleset, seconds)
+
+
+def _defer(lease: Lease) -> None:
+    """Storage is down: not the crash's fault. The worker rests too, or an outage would put off a whole backlog."""
+    seconds = min(_FIRST_DEFERRAL_SECONDS << min(lease.deferrals, 6), _LONGEST_DEFERRAL_SECONDS)
+    logger.warning("%s: storage cannot be used now; due again in %d s", lease.crash_id, seconds)
+    leases.put_off(lease, "StorageError", seconds=seconds, counted=False)
+    time.sleep(settings.QUEUE["rest_seconds"])
+
+
+def _fail_or_retry(lease: Lease, reason: str) -> None:
+    if lease.attempts >= settings.QUEUE["max_attempts"]:
+        _fail(lease, reason)
+    else:
+        leases.put_off(lease, reason, seconds=settings.QUEUE["retry_seconds"], counted=True)
+
+
+def _fail(lease: Lease, reason: str) -> None:
+    if ledger.record_failed(lease, reason):
+        logger.error("%s: failed after %d attempts: %s", lease.crash_id, lease.attempts, reason)
