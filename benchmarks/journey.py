@@ -20,7 +20,7 @@ from pathlib import Path
 import psutil
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-SAMPLE = CHECKOUT / "samples" / "reports" / "waterwolf-inlined"
+SAMPLE = CHECKOUT / "samples" / "reports" / "waterwolf-inlined-templates"
 
 
 def multipart(folder: Path) -> tuple[str, bytes]:
