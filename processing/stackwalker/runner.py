@@ -93,7 +93,7 @@ class Limits:
 
     timeout_seconds: float = 120
     memory_bytes: int = 4 * 1024**3
-    output_bytes: int = 256 * 1024**2
+    output_bytes: int = 128 * 1024**2
 
 
 @dataclass(frozen=True)
