@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
 urlpatterns = [
+    path("", include("crashstats.home.urls")),
+    path("", include("crashstats.signaturereport.urls")),
+    path("", include("crashstats.status.urls")),
+    path("", include("crashstats.accounts.urls")),
+    path("report/", include("crashstats.reports.urls")),
     path("siteadmin/", admin.site.urls),
 ]
+
+handler400 = "crashstats.errors.bad_request"
+handler403 = "crashstats.errors.permission_denied"
+handler404 = "crashstats.errors.page_not_found"
+handler500 = "crashstats.errors.server_error"

@@ -1,0 +1,1 @@
+"""The first page, and the first page of each product."""

@@ -1,0 +1,1 @@
+"""The list of signatures, and the page of one signature."""

@@ -1,0 +1,1 @@
+"""How the system is doing: for people, for probes and for machines."""

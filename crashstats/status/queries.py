@@ -1,0 +1,67 @@
+"""Gather what the status page shows."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import django
+from django.conf import settings
+from django.db import DatabaseError, connection
+
+from processing import ledger, queue
+from processing.errors import QueueError
+
+
+@dataclass(frozen=True)
+class Status:
+    """Numbers and texts only. ``ledger`` and ``queues`` are empty when the database does not answer."""
+
+    ledger: dict[str, int]
+    queues: dict[str, int]
+    versions: dict[str, str]
+
+    @property
+    def database_works(self) -> bool:
+        return bool(self.ledger)
+
+    @property
+    def unexplained(self) -> int:
+        return self.ledger.get("unexplained", 0)
+
+
+def load_status() -> Status:
+    """Give the ledger's equation, the queue lengths and what runs here."""
+    try:
+        return Status(asdict(ledger.equation()), queue.waiting(), _versions(database=_database_version()))
+    except (DatabaseError, QueueError):
+        return Status({}, {}, _versions())
+
+
+def read_version_file(path: Path) -> dict[str, Any]:
+    """Give what the deployment says about itself, ``{}`` when it says nothing that can be read."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _versions(**more: str) -> dict[str, str]:
+    deployed = read_version_file(settings.VERSION_FILE)
+    versions = {
+        "crashstats": str(deployed.get("version") or deployed.get("commit") or "development"),
+        "python": platform.python_version(),
+        "django": django.get_version(),
+    }
+    return versions | more
+
+
+def _database_version() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW server_version")
+        (version,) = cursor.fetchone()
+    return str(version)
