@@ -1,0 +1,1 @@
+"""Super Search: what people type in an address or a form becomes a checked query."""
