@@ -42,11 +42,9 @@ def build(aggregations: Iterable[Aggregation], dialect: Dialect) -> dict[str, An
 
 
 def read(answer: Mapping[str, Any], aggregations: Iterable[Aggregation], dialect: Dialect) -> dict[str, Any]:
-    """Turn an engine's answer to the request that `build` made into facets, by name."""
-    return {
-        aggregation.name: _facet(answer[aggregation.name], aggregation, dialect)
-        for aggregation in aggregations
-    }
+    """Turn an engine's answer to the request that `build` made into facets, by name; the last of a name counts."""
+    by_name = {aggregation.name: aggregation for aggregation in aggregations}
+    return {name: _facet(answer[name], aggregation, dialect) for name, aggregation in by_name.items()}
 
 
 def _request(aggregation: Aggregation, dialect: Dialect) -> dict[str, Any]:

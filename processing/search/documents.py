@@ -20,6 +20,8 @@ LIST_ITEMS = 1_000
 BAD_DATA = "BAD DATA"
 
 FRAME_SEPARATOR = " | "
+#: Years with room around them, so that what is worked out from a date is a date.
+_YEARS = range(1900, 9000)
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -127,9 +129,10 @@ def _boolean(value: Any) -> bool:
 
 def _datetime(value: Any) -> datetime | None:
     try:
-        return parse_datetime(value.isoformat() if isinstance(value, datetime) else value)
+        moment = parse_datetime(value.isoformat() if isinstance(value, datetime) else value)
     except (TypeError, ValueError, OverflowError):
         return None
+    return moment if moment.year in _YEARS else None
 
 
 _CLEANERS: dict[SearchKind, Callable[[Any], Any]] = {

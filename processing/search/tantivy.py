@@ -79,7 +79,8 @@ class TantivySearch(SearchBackend):
     def delete_before(self, day: date) -> int:
         midnight = to_microseconds(datetime(day.year, day.month, day.day, tzinfo=UTC))
         with self._folder.writing():
-            return [_delete_before(folder, midnight) for folder in self._targets()].pop(0)
+            removed = [_delete_before(folder, midnight) for folder in self._targets()]
+        return removed[0]
 
     def search(self, query: Query) -> SearchResult:
         view = self._fresh_view()
