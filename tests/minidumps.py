@@ -31,17 +31,17 @@ _RSP_OFFSET, _RBP_OFFSET, _RIP_OFFSET = 152, 160, 248
 
 @dataclass(frozen=True)
 class Module:
-    """A loaded module; ``debug_id`` is the GUID of its build."""
+    """A loaded module; ``guid`` names its build."""
 
     name: str
     base: int
     size: int
-    debug_id: uuid.UUID = uuid.UUID("12345678-9abc-def0-1234-56789abcdef0")
+    guid: str = "12345678-9abc-def0-1234-56789abcdef0"
 
     @property
-    def breakpad_id(self) -> str:
+    def debug_id(self) -> str:
         """The debug id as symbol files carry it: GUID in upper case, age 1."""
-        return f"{self.debug_id.hex.upper()}1"
+        return f"{self.guid.replace('-', '').upper()}1"
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,7 @@ class Minidump:
 
 def recursing_stack(return_address: int, stack_base: int, frames: int) -> bytes:
     """Give a stack on which every function saved the frame pointer: ``frames`` calls of the same function."""
-    pairs = (
-        struct.pack("<QQ", stack_base + 16 * (index + 1), return_address) for index in range(frames)
-    )
+    pairs = (struct.pack("<QQ", stack_base + 16 * (index + 1), return_address) for index in range(frames))
     return b"".join(pairs) + bytes(16)
 
 
@@ -97,7 +95,8 @@ def dump_that_wants_gigabytes(threads: int = 400, frames: int = 250_000) -> Mini
     base = 0x7FFF00000000
     stack = recursing_stack(module.base + 0x1100, base, frames)
     many = [
-        Thread(index, rip=module.base + 0x1000, stack_base=base, stack=stack, rbp=base) for index in range(threads)
+        Thread(index, rip=module.base + 0x1000, stack_base=base, stack=stack, rbp=base)
+        for index in range(threads)
     ]
     return Minidump(many, [module], crashing_thread_id=0)
 
@@ -115,7 +114,8 @@ class _Builder:
 
     def build(self) -> bytes:
         directory = b"".join(
-            struct.pack("<III", kind, len(content), self._place(content)) for kind, content in self._all_streams()
+            struct.pack("<III", kind, len(content), self._place(content))
+            for kind, content in self._all_streams()
         )
         header = struct.pack("<4sIIIIIQ", b"MDMP", _VERSION, self._count, _HEADER_BYTES, 0, 1_700_000_000, 0)
         return header + directory + b"".join(self._parts) + bytes(self._dump.padding)
@@ -169,7 +169,9 @@ class _Builder:
         return struct.pack("<I", len(self._dump.modules)) + b"".join(map(self._module, self._dump.modules))
 
     def _module(self, module: Module) -> bytes:
-        codeview = b"RSDS" + module.debug_id.bytes_le + struct.pack("<I", 1) + module.name.encode() + b"\0"
+        codeview = (
+            b"RSDS" + uuid.UUID(module.guid).bytes_le + struct.pack("<I", 1) + module.name.encode() + b"\0"
+        )
         head = struct.pack("<QIIII", module.base, module.size, 0, 0x5F000000, self._string(module.name))
         version = bytes(52)
         return head + version + struct.pack("<II", len(codeview), self._place(codeview)) + bytes(8 + 16)
