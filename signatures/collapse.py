@@ -66,8 +66,13 @@ def slice_ends(text: str, brackets: Brackets) -> dict[int, int]:
 
 def replace_slices(text: str, brackets: Brackets, decide: Decide) -> str:
     """Ask ``decide`` about each outermost slice in brackets and put its answers into the text."""
-    if brackets.opener not in text:
+    start = text.find(brackets.opener)
+    if start < 0:
         return text
+    if text.find(brackets.opener, start + 1) < 0:  # by far the most frequent case, without the general machinery
+        end = text.find(brackets.closer, start) + 1 or len(text)
+        replacement = decide(text, 0, start, end)
+        return text if replacement is None else text[:start] + replacement + text[end:]
     parts: list[str] = []
     copied = before = 0
     for start, end in outermost_slices(text, brackets):

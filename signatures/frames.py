@@ -83,7 +83,7 @@ class ReferenceFrames:
     def language_of(self, function: str, file: str | None) -> tuple[Language, str]:
         """Choose the rules for a function; give the function, repaired where its symbol file lost a part."""
         path = reference.source_path(file) if file else None
-        if path is None or not path.endswith(".rs"):
+        if not path or not path.endswith(".rs"):
             return languages.REFERENCE_CPP, function
         return languages.REFERENCE_RUST, reference.repair_panic(path, function)
 

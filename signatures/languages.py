@@ -35,6 +35,7 @@ _OPERATOR_WORD = r"(?<![\w$])operator(?![\w$])"
 _OPERATOR_SYMBOLS = r"(?:\s*(?:\(\)|\[\]|->\*?|<=>|<<=?|>>=?|<=?|>=?|[-+*/%^&|~!=,]{1,3}))?"
 _MARKS = re.compile(rf"{_OPERATOR_WORD}{_OPERATOR_SYMBOLS}|->|[ ()\[\]{{}}<>`']")
 _PLAIN_NAME = re.compile(r"[\w:~.@]+")
+_SIMPLE_FUNCTION = re.compile(r"(?:[\w:&*]++ )*+([\w:~.@]++)\([^()\[\]{}<>`']*+\)(?: const)?")
 _LAMBDA_NUMBER = re.compile(r"::\$_\d+(?=::|\Z)")
 _LEGACY_HASH = re.compile(r"::h[0-9a-f]{16}(?=\Z|\.llvm\.\d+\Z| \[clone )")
 _LLVM_CLONE = re.compile(r"\.llvm\.\d+\Z")
@@ -74,6 +75,8 @@ def clean_cpp(function: str) -> str:
     text = function.strip()
     if _PLAIN_NAME.fullmatch(text):
         return text
+    if (simple := _SIMPLE_FUNCTION.fullmatch(text)) and "operator" not in text:
+        return simple[1]
     text = text.replace("`anonymous namespace'", _ANONYMOUS).replace("`anonymous-namespace'", _ANONYMOUS)
     text = _LAMBDA_NUMBER.sub("::$", text)
     name = _render(_name_pieces(_split_words(_pieces(text)), _is_operator), _cpp_angle)

@@ -11,6 +11,7 @@ from signatures.collapse import ANGLE, ROUND, SQUARE, last_token, replace_slices
 
 _QUALIFIERS = ("const", "const&", "const &", "&&", "&")
 _CONTINUATIONS = ("(", "[clone")
+_SIMPLE_FUNCTION = re.compile(r"([\w:~.@]++)\([^()\[\]{}<>`']*+\)")
 _CLANG_LAMBDA = re.compile(r"::\$_\d+::")
 _SPACE_BEFORE = re.compile(r" (?=[*&,])")
 _COMMA_WITHOUT_SPACE = re.compile(r",(?! )")
@@ -61,6 +62,8 @@ def clean_cpp(function: str) -> str:
     text = _without_trailing_qualifiers(function)
     if not text:
         raise UnnamedFunction
+    if (simple := _SIMPLE_FUNCTION.fullmatch(text)) and not simple[1].endswith("operator"):
+        return simple[1]
     if "::operator" not in text:
         text = last_token(text, _CONTINUATIONS)
     text = text.replace("`anonymous namespace'", "(anonymous namespace)")
@@ -94,6 +97,8 @@ def finish_rust(text: str) -> str:
 
 
 def _without_trailing_qualifiers(text: str) -> str:
+    if not text.endswith(("const", "&")):
+        return text
     for qualifier in _QUALIFIERS:
         if text.endswith(qualifier):
             text = text[: -len(qualifier)].strip()

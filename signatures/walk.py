@@ -27,15 +27,13 @@ _REMEMBERED_LENGTH = 500
 class KnownFrame(NamedTuple):
     """A frame text and what the lists say about it, whatever stands around it.
 
-    ``kind`` is EMPTY, IRRELEVANT, PREFIX or END; ``is_sentinel``: the walk can start here; ``folds``: it is left out
-    when it repeats the text kept last.
+    ``kind`` is EMPTY, IRRELEVANT, PREFIX or END; ``is_sentinel``: the walk can start here.
     """
 
     frame: FrameText
     text: str
     kind: str
     is_sentinel: bool
-    folds: bool
 
 
 class Walk(NamedTuple):
@@ -88,10 +86,10 @@ class StackWalk:
         decisions = [BEFORE_SENTINEL] * start
         kept: list[str] = []
         last = None
-        for _, text, kind, _, folds in known[start:] if start > 0 else known:
+        for _, text, kind, _ in known[start:] if start > 0 else known:
             if kind is EMPTY or kind is IRRELEVANT:
                 decisions.append(kind)
-            elif folds and text == last:
+            elif text == last and self._folds(text):
                 decisions.append(DUPLICATE)
             else:
                 decisions.append(kind)
@@ -133,8 +131,8 @@ class StackWalk:
         described = self._frames.describe_function(function, file, line=None)
         return KnownFrame(described, described.text, *self._judge(described.text))
 
-    def _judge(self, text: str) -> tuple[str, bool, bool]:
-        """Ask the lists about a frame text: its kind, whether it is a sentinel, whether it folds."""
+    def _judge(self, text: str) -> tuple[str, bool]:
+        """Ask the lists about a frame text: its kind, and whether it is a sentinel."""
         if not text:
             kind = EMPTY
         elif self._irrelevant.matches(text):
@@ -143,7 +141,7 @@ class StackWalk:
             kind = PREFIX
         else:
             kind = END
-        return kind, text in self._sentinels, self._folds(text)
+        return kind, text in self._sentinels
 
 
 def is_repeatable_module(text: str) -> bool:
