@@ -6,7 +6,9 @@ A part that can be swapped gets one dict with BACKEND and OPTIONS. Nothing else 
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
+from typing import Any
 
 from crashstats import env
 from crashstats.standalone import postgres
@@ -146,6 +148,144 @@ CRASH_STORAGE = {
     "BACKEND": "processing.storage.filesystem.FileSystemCrashStorage",
     "OPTIONS": {"root": VAR_DIR / "crashes"},
 }
+COLLECTOR: dict[str, Any] = {
+    "folder": VAR_DIR / "collector",
+    "workers": ENV.read(
+        "COLLECTOR_WORKERS", env.whole_number, default="2", doc="how many processes the collector has."
+    ),
+    "threads": ENV.read(
+        "COLLECTOR_THREADS",
+        env.whole_number,
+        default="32",
+        doc="how many connections one process of the collector serves at the same time.",
+    ),
+    "requests": ENV.read(
+        "COLLECTOR_REQUESTS",
+        env.whole_number,
+        default="28",
+        doc="how many submissions one process of the collector takes at the same time; further ones are answered 503. "
+        "Fewer than COLLECTOR_THREADS, so that a thread is left to say so.",
+    ),
+    "wire_bytes": ENV.read(
+        "COLLECTOR_IN_FLIGHT_MB",
+        env.whole_number,
+        default="256",
+        doc="megabytes of submissions that one process of the collector takes at the same time; more is answered 503.",
+    )
+    * 1024
+    * 1024,
+    "client_grace_seconds": ENV.read(
+        "COLLECTOR_CLIENT_GRACE",
+        env.whole_number,
+        default="20",
+        doc="seconds that any client has for its request, before COLLECTOR_CLIENT_RATE counts.",
+    ),
+    "client_rate": ENV.read(
+        "COLLECTOR_CLIENT_RATE",
+        env.whole_number,
+        default="4096",
+        doc="bytes per second that a client has to send at least, on average, beyond COLLECTOR_CLIENT_GRACE.",
+    ),
+    "limits": {
+        "wire_bytes": ENV.read(
+            "COLLECTOR_REQUEST_BYTES",
+            env.whole_number,
+            default="26214400",
+            doc="the largest submission as it comes over the wire, in bytes; a larger one is answered 413.",
+        ),
+        "body_bytes": ENV.read(
+            "COLLECTOR_BODY_BYTES",
+            env.whole_number,
+            default="209715200",
+            doc="the largest submission after decompression, in bytes; a larger one is answered 413.",
+        ),
+        "dump_bytes": ENV.read(
+            "COLLECTOR_DUMP_BYTES",
+            env.whole_number,
+            default="209715200",
+            doc="the largest single dump, in bytes; a larger one is answered 413.",
+        ),
+        "annotation_bytes": ENV.read(
+            "COLLECTOR_ANNOTATION_BYTES",
+            env.whole_number,
+            default="20971520",
+            doc="the largest single annotation, in bytes; a larger one is answered 413.",
+        ),
+        "all_annotations_bytes": ENV.read(
+            "COLLECTOR_ALL_ANNOTATIONS_BYTES",
+            env.whole_number,
+            default="26214400",
+            doc="the most that all annotations of a submission may be together, in bytes; more is answered 413.",
+        ),
+        "parts": ENV.read(
+            "COLLECTOR_PARTS",
+            env.whole_number,
+            default="2000",
+            doc="the most annotations and dumps of one submission; more is answered 413.",
+        ),
+        "ratio": ENV.read(
+            "COLLECTOR_COMPRESSION_RATIO",
+            env.whole_number,
+            default="150",
+            doc="how many times larger a submission may become by decompression, from 10 MB on; more is answered 413.",
+        ),
+    },
+    "save_seconds": ENV.read(
+        "COLLECTOR_SAVE_SECONDS",
+        env.whole_number,
+        default="3",
+        doc="seconds for which saving a crash is tried again before it goes to the spool.",
+    ),
+    "publish_seconds": ENV.read(
+        "COLLECTOR_PUBLISH_SECONDS",
+        env.whole_number,
+        default="2",
+        doc="seconds that the database may take for one step of queueing a crash, before the crash is queued later.",
+    ),
+    "connections": ENV.read(
+        "COLLECTOR_CONNECTIONS",
+        env.whole_number,
+        default="4",
+        doc="the most connections to the database that one process of the collector opens.",
+    ),
+    "spool_bytes": ENV.read(
+        "COLLECTOR_SPOOL_MB",
+        env.whole_number,
+        default="2048",
+        doc="megabytes of crashes that may lie in VAR_DIR/collector/spool while the crash storage is down.",
+    )
+    * 1024
+    * 1024,
+    "deduplicate_seconds": ENV.read(
+        "COLLECTOR_DEDUPLICATE_SECONDS",
+        env.whole_number,
+        default="300",
+        doc="seconds for which exactly the same report from the same client gets its first crash id again; 0: never.",
+    ),
+    "throttle_rules": ENV.read(
+        "THROTTLE_RULES",
+        env.text,
+        default="accept_all",
+        doc="the rules that decide which reports are kept: accept_all, mozilla, or the path of a file.",
+    ),
+    "bearer_token": ENV.read(
+        "COLLECTOR_BEARER_TOKEN",
+        env.text,
+        default="",
+        doc="the token of senders that may choose crash ids (`Authorization: Bearer ...`); unset: nobody may.",
+        secret=True,
+    ),
+    "statsd_host": ENV.read(
+        "STATSD_HOST",
+        env.text,
+        default="",
+        doc="the host that takes statsd metrics over UDP; unset: none is sent.",
+    ),
+    "statsd_port": ENV.read("STATSD_PORT", env.port, default="8125", doc="the port of STATSD_HOST."),
+    "host_tag": ENV.read(
+        "HOST_TAG", env.text, default=socket.gethostname(), doc="the host name that metrics carry."
+    ),
+}
 SEARCH = {
     "BACKEND": "processing.search.tantivy.TantivySearch",
     "OPTIONS": {"folder": VAR_DIR / "search"},
@@ -217,9 +357,10 @@ QUEUE = {
     "retry_seconds": 10,
     "rest_seconds": 2,
 }
-PROCESSOR = {
+PROCESSOR: dict[str, Any] = {
     "folder": VAR_DIR / "work",
     "max_dump_bytes": 1024 * 1024 * 1024,
+    "leftover_seconds": Q_CLUSTER["retry"],  # no crash takes longer
 }
 VERSION_FILE = BASE_DIR / "version.json"
 

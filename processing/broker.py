@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
 
 
-class CrashBroker(Broker):
+class CrashBroker(Broker):  # type: ignore[misc]  # django-q2 has no type hints
     """Tells django-q2's workers that there is work; they take it from the three queues themselves.
 
     What it hands out is a ticket, the same each time: `processing.tasks.process_next`. So nothing is fetched ahead. A

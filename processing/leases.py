@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import cycle
+from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
@@ -52,6 +53,17 @@ UPDATE processing_queuedcrash AS message
 SET lease = %(token)s, due_at = clock_timestamp() + make_interval(secs => %(lease_seconds)s), attempts = attempts + 1
 FROM due WHERE message.id = due.id
 RETURNING message.id, crash_id, ruleset, attempts, deferrals, queued_at
+"""
+
+_CLAIM = """
+INSERT INTO processing_queuedcrash AS old
+    (queue, crash_id, ruleset, queued_at, due_at, attempts, deferrals, lease)
+VALUES ('priority', %(crash_id)s, %(ruleset)s, clock_timestamp(),
+    clock_timestamp() + make_interval(secs => %(lease_seconds)s), 1, 0, %(token)s)
+ON CONFLICT (crash_id) DO UPDATE SET
+    ruleset = EXCLUDED.ruleset, due_at = EXCLUDED.due_at, attempts = EXCLUDED.attempts, lease = EXCLUDED.lease
+    WHERE old.lease IS NULL OR old.due_at <= clock_timestamp()
+RETURNING id, crash_id, ruleset, attempts, deferrals, queued_at
 """
 
 _STARTED = """
@@ -120,25 +132,19 @@ def take(order: Sequence[str]) -> Lease | None:
 
     The ledger shows the crash as being processed, unless an earlier result of it is there.
     """
-    token = uuid.uuid4()
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            _TAKE,
-            {"order": list(order), "token": token, "lease_seconds": settings.QUEUE["lease_seconds"]},
-        )
-        row = cursor.fetchone()
-        if row is None:
-            return None
-        message_id, crash_id, ruleset, attempts, deferrals, queued_at = row
-        cursor.execute(_STARTED, [crashid.day_of(crash_id), crash_id])
-    return Lease(message_id, token, crash_id, ruleset, attempts, deferrals, queued_at)
+    return _start(_TAKE, order=list(order))
+
+
+def claim(crash_id: str, ruleset: str) -> Lease | None:
+    """Take this very crash, whether it is queued or not; None when a worker has it."""
+    return _start(_CLAIM, crash_id=crash_id, ruleset=ruleset)
 
 
 def renew(lease: Lease) -> bool:
     """Hold the message for another ``lease_seconds``; False when it is no longer ours."""
     with connection.cursor() as cursor:
         cursor.execute(_RENEW, [settings.QUEUE["lease_seconds"], lease.message_id, lease.token])
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount)
 
 
 def put_off(lease: Lease, reason: str, *, seconds: float, counted: bool) -> bool:
@@ -160,6 +166,21 @@ def put_off(lease: Lease, reason: str, *, seconds: float, counted: bool) -> bool
             },
         )
         return cursor.fetchone() is not None
+
+
+def _start(statement: str, **values: Any) -> Lease | None:
+    """Run a statement that leases a message, and show in the ledger that work on the crash has begun."""
+    token = uuid.uuid4()
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            statement, {"token": token, "lease_seconds": settings.QUEUE["lease_seconds"], **values}
+        )
+        row = cursor.fetchone()
+        if row is None:
+            return None
+        message_id, crash_id, ruleset, attempts, deferrals, queued_at = row
+        cursor.execute(_STARTED, [crashid.day_of(crash_id), crash_id])
+    return Lease(message_id, token, crash_id, ruleset, attempts, deferrals, queued_at)
 
 
 @contextmanager

@@ -6,11 +6,10 @@ Knows nothing of queue and ledger: `processing.tasks` calls it for a worker, ``m
 from __future__ import annotations
 
 import contextlib
-import logging
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,52 +22,45 @@ from processing.errors import CrashNotFound
 from processing.rules.base import Context
 from processing.storage import CrashStorage, get_storage
 
-logger = logging.getLogger(__name__)
-
 _CHUNK = 1 << 20
-#: What a full processing takes over from the earlier result; everything else is made anew, so that the outcome does
-#: not depend on how often a crash was processed.
-_CARRIED_OVER = ("processor_notes", "processor_history")
 
 
 @dataclass(frozen=True)
-class Processed:
-    """What the ledger wants to know of a crash that is processed and saved."""
+class Received:
+    """What the ledger wants to know of a raw crash."""
 
     product: str
     received_at: datetime
 
 
-def process(crash_id: str, ruleset: str) -> Processed:
+def process(crash_id: str, ruleset: str) -> Received:
     """Fetch a crash, run the ruleset, save the processed crash. Doing it twice gives the same.
 
     A partial ruleset works on the earlier processed crash; where there is none, the full one runs instead.
 
     Raises: CrashNotFound when storage has no such raw crash; StorageError when storage cannot be used now;
-    rulesets.UnknownRuleset. Nothing is saved then.
+    rulesets.UnknownRuleset; StackwalkerMissing when a rule needs it and it cannot be run. Nothing is saved then.
     """
     storage = get_storage()
     raw_crash = storage.get_raw_crash(crash_id)
+    facts = received(raw_crash)  # rules may change the raw crash
     earlier = _earlier(storage, crash_id)
-    rules = rulesets.build_ruleset(ruleset if earlier else rulesets.DEFAULT)
+    rules = rulesets.build_ruleset(ruleset)
+    if not (earlier or rules.starts_clean):
+        rules = rulesets.build_ruleset(rulesets.DEFAULT)
     with _private_folder(crash_id) as folder:
-        context = Context(
-            crash_id=crash_id,
-            raw_crash=raw_crash,
-            dumps={},
-            processed_crash=_starting_point(earlier, ruleset),
-            workdir=folder / "work",
-        )
-        context.workdir.mkdir()
+        workdir = folder / "work"
+        workdir.mkdir()
+        context = Context(crash_id, raw_crash, {}, earlier, workdir)
         context.dumps = _fetch_dumps(storage, context, folder)
         pipeline.run(rules, context)
         storage.save_processed_crash(crash_id, context.processed_crash)
-    return Processed(_product(raw_crash), _received_at(raw_crash))
+    return facts
 
 
 def clear_leftovers() -> None:
     """Remove working folders that a killed worker left behind: those older than any crash may take."""
-    oldest = time.time() - settings.Q_CLUSTER["retry"]
+    oldest = time.time() - settings.PROCESSOR["leftover_seconds"]
     for folder in settings.PROCESSOR["folder"].glob("crash-*"):
         with contextlib.suppress(FileNotFoundError):  # another process was quicker
             if folder.stat().st_mtime < oldest:
@@ -82,16 +74,10 @@ def _earlier(storage: CrashStorage, crash_id: str) -> dict[str, Any]:
         return {}
 
 
-def _starting_point(earlier: dict[str, Any], ruleset: str) -> dict[str, Any]:
-    if ruleset != rulesets.DEFAULT:
-        return earlier
-    return {key: earlier[key] for key in _CARRIED_OVER if key in earlier}
-
-
 @contextlib.contextmanager
-def _private_folder(crash_id: str) -> Any:
+def _private_folder(crash_id: str) -> Iterator[Path]:
     """A folder of mode 0700 that goes with all that is in it, whatever happens."""
-    parent = settings.PROCESSOR["folder"]
+    parent: Path = settings.PROCESSOR["folder"]
     parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f"crash-{crash_id}-", dir=parent) as folder:
         yield Path(folder)
@@ -126,15 +112,14 @@ def _copy(storage: CrashStorage, crash_id: str, name: str, path: Path, limit: in
     return size
 
 
-def _product(raw_crash: Mapping[str, Any]) -> str:
+def received(raw_crash: Mapping[str, Any]) -> Received:
+    """Read product and time of receipt from a raw crash; ``""`` and now, when it does not tell."""
     product = raw_crash.get("ProductName")
-    return product if isinstance(product, str) else ""
-
-
-def _received_at(raw_crash: Mapping[str, Any]) -> datetime:
-    """When the collector got the crash; now, for a raw crash that does not say."""
     try:
         received_at = datetime.fromisoformat(raw_crash["submitted_timestamp"])
     except (KeyError, TypeError, ValueError):
-        return datetime.now(UTC)
-    return received_at if received_at.tzinfo else received_at.replace(tzinfo=UTC)
+        received_at = datetime.now(UTC)
+    return Received(
+        product=product if isinstance(product, str) else "",
+        received_at=received_at if received_at.tzinfo else received_at.replace(tzinfo=UTC),
+    )

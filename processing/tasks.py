@@ -12,6 +12,7 @@ from django_q.exceptions import TimeoutException
 from processing import leases, ledger, processor, rulesets
 from processing.errors import CrashNotFound, StorageError
 from processing.leases import Lease, Turns
+from processing.stackwalker.runner import StackwalkerMissing
 
 logger = logging.getLogger(__name__)
 
@@ -29,8 +30,7 @@ def process_next() -> None:
     try:
         lease = leases.take(_turns.next())
         if lease is not None:
-            with leases.kept(lease):
-                _attempt(lease)
+            attempt(lease)
     except DatabaseError as exc:
         logger.error(
             "the database cannot be used now (%s); crashes under way will be done again", type(exc).__name__
@@ -38,16 +38,24 @@ def process_next() -> None:
         connection.close()
 
 
-def _attempt(lease: Lease) -> None:
-    """Process one crash. Whatever it does to us, its message ends up finished, failed, or due again later."""
-    if lease.attempts > settings.QUEUE["max_attempts"]:
-        _fail(lease, "WorkerDied")
-        return
+def attempt(lease: Lease) -> None:
+    """Process one crash. Whatever it does to us, its message ends up finished, failed, or due again later.
+
+    Raises: DatabaseError when that cannot be written down; the lease runs out then.
+    """
+    with leases.kept(lease):
+        if lease.attempts > settings.QUEUE["max_attempts"]:
+            _fail(lease, "WorkerDied")
+        else:
+            _process(lease)
+
+
+def _process(lease: Lease) -> None:
     started = time.monotonic()
     try:
         processed = processor.process(lease.crash_id, lease.ruleset)
-    except StorageError:
-        _defer(lease)
+    except (StorageError, StackwalkerMissing) as exc:
+        _defer(lease, type(exc).__name__)
     except (CrashNotFound, rulesets.UnknownRuleset) as exc:
         _fail(lease, type(exc).__name__)
     except DatabaseError:
@@ -64,11 +72,13 @@ def _attempt(lease: Lease) -> None:
             logger.info("%s: processed with %s in %.2f s", lease.crash_id, lease.ruleset, seconds)
 
 
-def _defer(lease: Lease) -> None:
-    """Storage is down: not the crash's fault. The worker rests too, or an outage would put off a whole backlog."""
+def _defer(lease: Lease, reason: str) -> None:
+    """What processing needs is away: not the crash's fault. The worker rests too, or an outage would put off a whole
+    backlog.
+    """
     seconds = min(_FIRST_DEFERRAL_SECONDS << min(lease.deferrals, 6), _LONGEST_DEFERRAL_SECONDS)
-    logger.warning("%s: storage cannot be used now; due again in %d s", lease.crash_id, seconds)
-    leases.put_off(lease, "StorageError", seconds=seconds, counted=False)
+    logger.warning("%s: cannot be processed now (%s); due again in %d s", lease.crash_id, reason, seconds)
+    leases.put_off(lease, reason, seconds=seconds, counted=False)
     time.sleep(settings.QUEUE["rest_seconds"])
 
 

@@ -1,0 +1,37 @@
+from argparse import ArgumentTypeError
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
+
+from processing import verification
+from processing.errors import QueueError, StorageError
+
+
+class Command(BaseCommand):
+    help = "Queue every saved crash that is neither finished nor queued: those that came while PostgreSQL was down."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--day", type=_day, help="the UTC day of receipt, YYYY-MM-DD; unset: yesterday and today"
+        )
+
+    def handle(self, *, day: date | None, **options: Any) -> None:
+        today = datetime.now(UTC).date()
+        days = [day] if day else [today - timedelta(days=1), today]
+        try:
+            accepted = sum(verification.accept_unknown(each) for each in days)
+            requeued = verification.requeue_lost()
+        except (StorageError, QueueError, DatabaseError) as exc:
+            raise CommandError(f"{exc}; run it again when that works") from exc
+        self.stdout.write(
+            f"queued {accepted} crashes that the ledger did not know, {requeued} that had no message"
+        )
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as exc:
+        raise ArgumentTypeError(f"{text!r} is no day; expected something like 2026-08-01") from exc

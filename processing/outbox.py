@@ -1,0 +1,134 @@
+"""From the search outbox into the search engine, in batches.
+
+A row leaves the outbox only after the engine has taken the crash durably. So search may be down for as long as it
+likes, and an indexer may be killed at any point: what it was at is done again.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from typing import Any
+
+import psycopg
+from django.db import DatabaseError, connection, transaction
+
+from processing import crashid, ledger, partitions
+from processing.errors import CrashNotFound, SearchError, StorageError
+from processing.listening import Listener
+from processing.models import Crash, SearchOutbox
+from processing.search import SearchBackend, get_search
+from processing.storage import get_storage
+
+logger = logging.getLogger(__name__)
+
+#: Crashes per commit of the engine; all of them are in memory at once.
+BATCH = 50
+#: How long to wait for a notification before looking all the same.
+LOOK_SECONDS = 1.0
+#: How long to wait before trying again what is down.
+REST_SECONDS = 3.0
+
+_LOCK = 0x6F757462  # any number that nothing else locks
+
+
+def run(stopping: threading.Event) -> None:
+    """Keep search up to date until ``stopping`` is set, through outages of search, storage and database.
+
+    Looks after each notification, so that a processed crash can be found at once; tends the ledger between.
+    """
+    listener = Listener(ledger.OUTBOX_CHANNEL)
+    tended: date | None = None
+    while not stopping.is_set():
+        try:
+            drain(stopping)
+            tended = _tend_ledger(tended)
+            listener.wait(LOOK_SECONDS)
+        except (SearchError, StorageError, DatabaseError, psycopg.Error) as exc:
+            logger.warning("search cannot be brought up to date now: %s", exc)
+            connection.close()
+            listener.close()
+            stopping.wait(REST_SECONDS)
+    listener.close()
+
+
+def drain(stopping: threading.Event | None = None) -> int:
+    """Hand all that is in the outbox to search, batch by batch, and give how many rows that were.
+
+    Gives 0 at once while another process is at it: one at a time, or an older result might replace a newer one.
+    Raises: SearchError or StorageError when either cannot be used now; what was not taken stays in the outbox.
+    """
+    total = 0
+    while not (stopping and stopping.is_set()) and (taken := _drain_batch()):
+        total += taken
+    return total
+
+
+def _drain_batch() -> int:
+    with transaction.atomic():
+        if not _is_ours():
+            return 0
+        rows = list(SearchOutbox.objects.order_by("id")[:BATCH])
+        latest = {row.crash_id: row.forget for row in rows}
+        documents = _load(crash_id for crash_id, forget in latest.items() if not forget)
+        search = get_search()
+        if gone := latest.keys() - documents.keys():
+            search.delete(gone)
+        if documents:
+            _index(search, documents)
+        SearchOutbox.objects.filter(id__in=[row.pk for row in rows]).delete()
+    return len(rows)
+
+
+def _is_ours() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])
+        return cursor.fetchone() == (True,)
+
+
+def _load(crash_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Give the processed crashes that storage has; a crash that was deleted meanwhile is left out."""
+    storage = get_storage()
+    documents = {}
+    for crash_id in crash_ids:
+        try:
+            documents[crash_id] = storage.get_processed_crash(crash_id)
+        except CrashNotFound:
+            continue
+    return documents
+
+
+def _index(search: SearchBackend, documents: dict[str, dict[str, Any]]) -> None:
+    """Index a batch; when the engine refuses it although it works, one by one, so that one crash stops no other."""
+    try:
+        search.index(documents)
+        return
+    except Exception as exc:  # whatever a document made the engine raise
+        search.check()
+        logger.warning("a batch of %d crashes was refused by search: %s", len(documents), type(exc).__name__)
+    for crash_id, document in documents.items():
+        _index_alone(search, crash_id, document)
+
+
+def _index_alone(search: SearchBackend, crash_id: str, document: dict[str, Any]) -> None:
+    try:
+        search.index({crash_id: document})
+    except Exception as exc:
+        search.check()
+        logger.error("%s: search refuses it (%s); it is left out", crash_id, type(exc).__name__)
+        Crash.objects.filter(day=crashid.day_of(crash_id), crash_id=crash_id).update(
+            last_error="SearchRefused"
+        )
+
+
+def _tend_ledger(tended: date | None) -> date:
+    """Make partitions ahead once a day, fold the counts always; gives the day. This process is the one that every site
+    has running all the time.
+    """
+    today = datetime.now(UTC).date()
+    if today != tended:
+        partitions.prepare(today)
+    ledger.fold_counts()
+    return today

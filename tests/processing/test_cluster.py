@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import psutil
+from django.db import connection as django_connection
+
+from processing import ledger, queue
+from processing.models import Crash, QueuedCrash, SearchOutbox
+from tests.waiting import wait_until
+
+
+def states() -> dict[str, int]:
+    return {
+        state: Crash.objects.filter(state=state).count()
+        for state in Crash.objects.values_list("state", flat=True)
+    }
+
+
+def begun(place: Path) -> list[tuple[str, int]]:
+    """Crash id and process of every crash that `WaitRule` has in hand, or had."""
+    return [(path.name.split(".")[0], int(path.name.split(".")[1])) for path in place.glob("*-*.*")]
+
+
+def test_crashes_of_all_queues_are_processed_as_they_come(workers, collect, storage):
+    first = [collect(queue=name) for name in queue.QUEUES]
+    workers("NothingRule", WORKERS="2")
+    wait_until(lambda: states() == {"processed": 3})
+    late = collect()
+    wait_until(lambda: states() == {"processed": 4})
+    assert {"ruleset", "completed_datetime"} <= storage.get_processed_crash(late).keys()
+    assert {*first, late} == set(SearchOutbox.objects.values_list("crash_id", flat=True))
+    assert ledger.equation().in_flight == ledger.equation().unexplained == 0
+    assert not QueuedCrash.objects.exists()
+
+
+def test_crash_of_a_killed_worker_is_processed_by_another(workers, collect):
+    collect()
+    workers("DieOnceRule", WORKERS="1", QUEUE_LEASE="1")
+    wait_until(lambda: states() == {"processed": 1})
+    assert Crash.objects.get().attempts == 2
+
+
+def test_crash_that_kills_every_worker_fails_with_the_reason_and_the_others_go_on(workers, collect):
+    workers("DieRule", WORKERS="2", QUEUE_LEASE="1", QUEUE_ATTEMPTS="2")
+    fatal = collect()
+    entry = wait_until(lambda: Crash.objects.filter(crash_id=fatal, state="failed").first())
+    assert (entry.last_error, entry.attempts) == ("WorkerDied", 3)
+    assert not QueuedCrash.objects.exists()
+
+
+def test_priority_overtakes_what_waits_as_soon_as_a_worker_is_free(workers, collect, tmp_path):
+    backlog = [collect() for _ in range(5)]
+    workers("WaitRule", WORKERS="1")
+    wait_until(lambda: begun(tmp_path))
+    urgent = collect(queue="priority")
+    (tmp_path / "go").touch()
+    wait_until(lambda: states() == {"processed": 6})
+    order = list(Crash.objects.order_by("processed_at").values_list("crash_id", flat=True))
+    assert order[:2] == [backlog[0], urgent]
+
+
+def test_told_to_stop_the_workers_finish_what_they_have_begun_and_begin_nothing_else(
+    workers, collect, tmp_path
+):
+    for _ in range(6):
+        collect()
+    cluster = workers("WaitRule", WORKERS="2")
+    wait_until(lambda: len(begun(tmp_path)) == 2)
+    children = psutil.Process(cluster.pid).children()
+    cluster.send_signal(signal.SIGTERM)
+    wait_until(lambda: len(psutil.Process(cluster.pid).children()) < len(children))  # the pusher has gone
+    (tmp_path / "go").touch()
+    assert cluster.wait(timeout=30) == 0
+    assert states() == {"processed": 2, "queued": 4}
+    assert not QueuedCrash.objects.filter(lease__isnull=False).exists()
+    wait_until(lambda: not any(child.is_running() for child in children))
+
+
+def test_killed_cluster_leaves_no_process_behind_and_its_crash_is_done_by_the_next(
+    workers, collect, tmp_path
+):
+    collect()
+    cluster = workers("WaitRule", WORKERS="2", QUEUE_LEASE="2")
+    wait_until(lambda: begun(tmp_path))
+    children = psutil.Process(cluster.pid).children(recursive=True)
+    cluster.kill()
+    wait_until(lambda: not any(child.is_running() for child in children))
+    (tmp_path / "go").touch()
+    workers("NothingRule", WORKERS="1")
+    wait_until(lambda: states() == {"processed": 1})
+
+
+def test_idle_worker_that_is_killed_makes_the_cluster_end_to_be_started_afresh(workers, collect, tmp_path):
+    collect()
+    cluster = workers("WaitRule", WORKERS="2")
+    busy = wait_until(lambda: begun(tmp_path))[0][1]
+    for child in psutil.Process(cluster.pid).children():
+        if child.pid != busy:
+            os.kill(child.pid, signal.SIGKILL)
+    (tmp_path / "go").touch()
+    assert cluster.wait(timeout=30) == 1
+    assert states() == {"processed": 1}
+
+
+def test_workers_live_through_the_loss_of_all_their_connections(workers, collect):
+    workers("NothingRule", WORKERS="2")
+    collect()
+    wait_until(lambda: states() == {"processed": 1})
+    with django_connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND query LIKE '%processing_queuedcrash%' AND pid <> pg_backend_pid()"
+        )
+        assert cursor.fetchone() >= (2,)
+    for _ in range(5):
+        collect()
+    wait_until(lambda: states() == {"processed": 6})
