@@ -15,7 +15,6 @@ from crashstats.display import (
     moment,
     percentage,
     quantity,
-    sequence,
     text,
     web_address,
     yes_no,
@@ -55,9 +54,10 @@ class Shown:
 
 
 def lines(value: Any) -> str:
-    """One item of a list per line, at most 200."""
-    items = sequence(value)
-    return "\n".join(text(item, limit=500) for item in items[:200]) if items else text(value)
+    """One item of a list per line, at most 200; "" for an empty list."""
+    if isinstance(value, (list, tuple)):
+        return "\n".join(text(item, limit=500) for item in value[:200])
+    return text(value)
 
 
 SUMMARY = (

@@ -27,22 +27,36 @@ _TRUSTS = {
     "non": "nothing known",
 }
 _HASH_FOLDER = re.compile(r"^[0-9a-f]{128}/")  # where generated sources are kept
+_TOKENS = re.compile(
+    r"\(anonymous namespace\)|`anonymous namespace'|operator(?:\(\)|->\*?|<=>|<<=?|>>=?|[<>]=?)|->"
+    r"|(?:(?!operator)[^()<>-])+|operator|[()<>-]"
+)
+_OPENING = frozenset("(<")
+_CLOSING = frozenset(")>")
 _DOUBTFUL = {"scan", "none", "non"}
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of a function: its name, or its arguments."""
+
+    text: str
+    is_name: bool
 
 
 @dataclass(frozen=True)
 class Frame:
     """One row of a stack.
 
-    ``name`` and ``arguments`` together are the function as people read it; ``source`` is ``path:line`` and
+    ``parts`` joined are the function as people read it; ``folder`` and ``file`` joined are ``path:line``, and
     ``source_link`` its web address or "". ``message`` is set for a row that only says something about the stack.
     """
 
     number: str = ""
     module: str = ""
-    name: str = ""
-    arguments: str = ""
-    source: str = ""
+    parts: tuple[Part, ...] = ()
+    folder: str = ""
+    file: str = ""
     source_link: str = ""
     trust: str = ""
     trust_explained: str = ""
@@ -53,7 +67,7 @@ class Frame:
 
     @property
     def signature(self) -> str:
-        return self.name + self.arguments
+        return "".join(part.text for part in self.parts)
 
 
 @dataclass(frozen=True)
@@ -123,7 +137,7 @@ def _read_thread(thread: Mapping[str, Any], number: int, limit: int) -> Thread:
         number=number,
         name=text(thread.get("thread_name"), limit=100),
         frames=shown,
-        summary=first.name if first else "",
+        summary=first.signature if first else "",
         left_out=f"only the first {limit} rows of {plural(total, 'frame')} are shown"
         if len(rows) > limit
         else "",
@@ -151,14 +165,14 @@ def frame_number(frame: Mapping[str, Any], index: int) -> str:
 
 
 def _row(frame: Mapping[str, Any], number: str, module: str, trust: str) -> Frame:
-    name, arguments = split_arguments(describe_function(frame))
     source, link = describe_source(frame)
+    folder, slash, file = source.rpartition("/")
     return Frame(
         number=number,
         module=module,
-        name=name,
-        arguments=arguments,
-        source=source,
+        parts=emphasize(function) if (function := describe_function(frame)) else (),
+        folder=folder + slash,
+        file=file,
         source_link=link,
         trust=trust,
         trust_explained=_TRUSTS.get(trust, ""),
@@ -198,29 +212,23 @@ def short_hex(value: Any) -> str:
     return f"0x{shown[2:].lstrip('0') or '0'}" if shown.startswith("0x") else shown
 
 
-def split_arguments(function: str) -> tuple[str, str]:
-    """Part ``ns::f<int>(char) const`` into name and the rest from the argument list on, which may be empty.
+def emphasize(function: str) -> tuple[Part, ...]:
+    """Part ``ns::f<int>(char) const`` so that ``ns::f`` stands out from template and call arguments.
 
-    The list is the last bracket that closes at the end, so ``(anonymous namespace)::f`` has none.
+    What lies in brackets is an argument, except in ``(anonymous namespace)``, and in operators made of brackets.
+    A name that is all brackets, as ``<lambda()>``, stands out whole; what a blank parts from the brackets does not.
     """
-    end = function.rfind(")")
-    if end < 0 or function[end + 1 :].strip() not in (
-        "",
-        "const",
-        "&",
-        "&&",
-        "const &",
-        "const&",
-        "noexcept",
-    ):
-        return function, ""
+    parts: list[Part] = []
     depth = 0
-    for position in range(end, -1, -1):
-        depth += {")": 1, "(": -1}.get(function[position], 0)
-        if depth == 0:
-            name = function[:position]
-            return (function, "") if not name or name.endswith("operator") else (name, function[position:])
-    return function, ""
+    for token in _TOKENS.findall(function):
+        depth -= token in _CLOSING and depth > 0
+        is_name = depth == 0 and token not in _OPENING | _CLOSING and not token.startswith(" ")
+        if parts and parts[-1].is_name == is_name:
+            parts[-1] = Part(parts[-1].text + token, is_name)
+        else:
+            parts.append(Part(token, is_name))
+        depth += token in _OPENING
+    return tuple(parts) if any(part.is_name for part in parts) else (Part(function, True),)
 
 
 def describe_source(frame: Mapping[str, Any]) -> tuple[str, str]:
