@@ -1,0 +1,254 @@
+"""Collecting without HTTP: throttle a report, give it a crash id, save it, publish it, say what to answer."""
+
+from __future__ import annotations
+
+import hmac
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from logging import getLogger
+from typing import Any
+
+from ingest.conditions import as_text
+from ingest.deduplication import RecentReports
+from ingest.errors import MalformedPayload, Overloaded
+from ingest.metrics import Metrics
+from ingest.payload import CrashReport
+from ingest.publisher import Publisher
+from ingest.spool import Spool
+from ingest.throttler import Decision, Result, Throttler
+from processing import crashid
+from processing.errors import QueueError, StorageError
+from processing.storage.base import CrashStorage
+
+log = getLogger(__name__)
+
+RAW_CRASH_VERSION = 2
+_DAYS_AHEAD = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """What is known of a submission besides its body.
+
+    ``client`` tells senders apart and is stored nowhere; ``authorization`` is the header as sent.
+    """
+
+    user_agent: str = ""
+    client: str = ""
+    authorization: str = ""
+    compressed: bool = False
+    wire_bytes: int = 0
+
+
+class UnauthorizedCrashId(Exception):
+    """The report carries a crash id, and its sender may not choose one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The report is safe, or is to seem so to its client."""
+
+    crash_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A rule decided against the report."""
+
+    rule: str
+
+
+class SaveRetries:
+    """How often storage is asked: after ``first_wait_seconds``, then twice as long … while ``budget_seconds`` last.
+
+    When all of that failed, storage is asked once per submission for ``pause_seconds``, so that nobody waits in vain.
+    """
+
+    def __init__(self, *, budget_seconds: float, first_wait_seconds: float, pause_seconds: float) -> None:
+        self._budget_seconds = budget_seconds
+        self._first_wait_seconds = first_wait_seconds
+        self._pause_seconds = pause_seconds
+        self._hurry_until = 0.0
+
+    def waits(self) -> Iterator[float]:
+        """Give the seconds to wait before each further attempt."""
+        started = time.monotonic()
+        if started >= self._hurry_until:
+            wait = self._first_wait_seconds
+            while time.monotonic() + wait - started < self._budget_seconds:
+                yield wait
+                wait *= 2
+        self._hurry_until = time.monotonic() + self._pause_seconds
+
+
+class Collector:
+    """Takes parsed reports from any number of threads."""
+
+    def __init__(
+        self,
+        *,
+        storage: CrashStorage,
+        spool: Spool,
+        publisher: Publisher,
+        throttler: Throttler,
+        recent: RecentReports,
+        metrics: Metrics,
+        retries: SaveRetries,
+        bearer_token: str = "",
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._storage = storage
+        self._spool = spool
+        self._publisher = publisher
+        self._throttler = throttler
+        self._recent = recent
+        self._metrics = metrics
+        self._retries = retries
+        self._bearer_token = bearer_token
+        self._now = now
+
+    def collect(self, report: CrashReport, sender: Sender) -> Accepted | Rejected:
+        """Decide on a report; when this says Accepted, the report survives a power cut (unless a rule faked it).
+
+        Raises: UnauthorizedCrashId, MalformedPayload ``invalid_uuid``; Overloaded when it can be kept nowhere just now;
+        StorageError when it can be kept nowhere at all.
+        """
+        rules = self._throttler.rules
+        received_at = self._now()
+        digest = report.digest()
+        chosen_id = self._chosen_id(report.annotations, sender)
+        rules.prepare(report.annotations)
+        decision = rules.decide(report.annotations, digest, received_at.date())
+        crash_id = self._crash_id(chosen_id, decision, received_at)
+        self._metrics.count("throttle_rule", decision.rule)
+        self._metrics.count("throttle", decision.result.name.lower())
+        if decision.result is Result.REJECT:
+            log.info("%s: rejected rule=%s", crash_id, decision.rule)
+            return Rejected(decision.rule)
+        if decision.result is Result.FAKEACCEPT:
+            log.info("%s: fakeaccepted rule=%s", crash_id, decision.rule)
+            return Accepted(crash_id)
+        recent_key = self._recent.key(digest, sender.client)
+        first_id = None if chosen_id is not None else self._recent.find(recent_key)
+        if first_id is not None:
+            self._metrics.count("duplicates")
+            log.info("%s: the same report again", first_id)
+            return Accepted(first_id)
+        product = as_text(report.annotations.get("ProductName", ""))
+        for name in rules.removed_names(report.annotations):
+            del report.annotations[name]
+            report.notes.append(f"Removed {name} from raw crash.")
+        self._keep(crash_id, report, make_raw_crash(crash_id, report, sender, decision, received_at), product)
+        self._recent.remember(recent_key, crash_id)
+        return Accepted(crash_id)
+
+    def _chosen_id(self, annotations: dict[str, Any], sender: Sender) -> Any:
+        """Give the crash id that the report brings along, unchecked; None when it brings none."""
+        if "uuid" not in annotations:
+            return None
+        sent = sender.authorization.encode("utf-8", "surrogateescape")
+        wanted = f"Bearer {self._bearer_token}".encode()
+        if not self._bearer_token or not hmac.compare_digest(sent, wanted):
+            raise UnauthorizedCrashId
+        return annotations["uuid"] if annotations["uuid"] is not None else ""
+
+    def _crash_id(self, chosen_id: Any, decision: Decision, received_at: datetime) -> str:
+        if chosen_id is None:
+            crash_id = crashid.create(received_at.date())
+            return f"{crash_id[:-7]}{decision.result.value}{crash_id[-6:]}"
+        if not isinstance(chosen_id, str) or not crashid.is_valid(chosen_id):
+            raise MalformedPayload("invalid_uuid")
+        if (crashid.day_of(chosen_id) - received_at.date()).days > _DAYS_AHEAD:
+            raise MalformedPayload("invalid_uuid")
+        log.info("%s: has existing crash_id", chosen_id)
+        return chosen_id
+
+    def _keep(self, crash_id: str, report: CrashReport, raw_crash: dict[str, Any], product: str) -> None:
+        started = time.monotonic()
+        received_at = datetime.fromisoformat(raw_crash["submitted_timestamp"])
+        where = "spooled"
+        if self._save(crash_id, report, raw_crash):
+            where = "saved published" if self._publish(crash_id, product, received_at) else "saved noted"
+        seconds = time.monotonic() - started
+        self._metrics.observe("handling", seconds)
+        log.info(
+            "%s: %s rule=%s bytes=%d dumps=%d ms=%.1f",
+            crash_id,
+            where,
+            raw_crash["metadata"]["throttle_rule"],
+            report.body_bytes,
+            len(report.dumps),
+            seconds * 1000,
+        )
+
+    def _save(self, crash_id: str, report: CrashReport, raw_crash: dict[str, Any]) -> bool:
+        """Save to storage, else to the spool. Give whether it was storage. Raises: Overloaded, StorageError."""
+        dumps = {name: dump.content for name, dump in report.dumps.items()}
+        waits = self._retries.waits()
+        while True:
+            try:
+                with self._measured("save"):
+                    self._storage.save_raw_crash(crash_id, raw_crash, dumps)
+                return True
+            except StorageError as exc:
+                log.warning("%s: storage did not take it: %s", crash_id, type(exc.__cause__ or exc).__name__)
+            wait = next(waits, None)
+            if wait is None:
+                break
+            self._metrics.count("retries", "save_crash_exception.count")
+            time.sleep(wait)
+        try:
+            self._spool.save(crash_id, raw_crash, dumps)
+        except (StorageError, Overloaded):
+            self._metrics.count("not_saved")
+            log.error("%s: neither storage nor spool took it; the client is told", crash_id)
+            raise
+        self._metrics.count("spooled")
+        return False
+
+    def _publish(self, crash_id: str, product: str, received_at: datetime) -> bool:
+        """Queue a saved crash, or leave a note for the mover. Give whether it is queued."""
+        try:
+            with self._measured("publish"):
+                self._publisher.publish(crash_id, product=product, received_at=received_at)
+        except QueueError as exc:
+            self._metrics.count("not_published")
+            log.warning("%s: saved, not yet published: %s", crash_id, type(exc.__cause__ or exc).__name__)
+            try:
+                self._spool.note_unpublished(crash_id, product=product, received_at=received_at)
+            except StorageError:
+                log.warning("%s: no note for the mover either; verifyprocessed will find it", crash_id)
+            return False
+        self._metrics.count("saved")
+        return True
+
+    @contextmanager
+    def _measured(self, name: str) -> Iterator[None]:
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self._metrics.observe(name, time.monotonic() - started)
+
+
+def make_raw_crash(
+    crash_id: str, report: CrashReport, sender: Sender, decision: Decision, received_at: datetime
+) -> dict[str, Any]:
+    """Give what is stored: the annotations, and the collector's own keys over any of the same name."""
+    return report.annotations | {
+        "submitted_timestamp": received_at.isoformat(),
+        "uuid": crash_id,
+        "version": RAW_CRASH_VERSION,
+        "metadata": {
+            "payload": "json" if report.has_json else "multipart",
+            "payload_compressed": "1" if sender.compressed else "0",
+            "payload_size": sender.wire_bytes,
+            "collector_notes": report.notes,
+            "dump_checksums": {name: dump.sha256 for name, dump in report.dumps.items()},
+            "user_agent": sender.user_agent or "None",
+            "throttle_rule": decision.rule,
+        },
+    }

@@ -1,0 +1,123 @@
+"""Undo ``Content-Encoding`` while the body arrives, never holding more than a piece of it."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator
+from typing import IO, Any, cast
+
+from ingest.errors import MalformedPayload, PayloadTooLarge, UnsupportedEncoding
+from ingest.limits import Limits
+
+#: Gives at most so many bytes; fewer only at the end, then none. May raise what `ingest.errors` lists.
+Read = Callable[[int], bytes]
+
+PIECE_BYTES = 64 * 1024
+_GZIP_MAGIC = b"\x1f\x8b"
+_ZSTD_WINDOW_BYTES = 8 * 1024 * 1024
+
+
+def pieces(encoding: str, read: Read, limits: Limits) -> Iterator[bytes]:
+    """Give the decoded body in pieces of at most about 64 KB.
+
+    Args: ``encoding`` is the header's value: none, ``identity``, ``gzip``, ``x-gzip``, ``deflate`` or ``zstd``, in any
+    case.
+    Raises: UnsupportedEncoding at once for another one; while reading MalformedPayload ``bad_gzip``, ``bad_deflate`` or
+    ``bad_zstd`` for a body that is not what it says, and PayloadTooLarge for one that grows too large.
+    """
+    encoding = encoding.strip().lower()
+    if encoding in ("", "identity"):
+        return iter(lambda: read(PIECE_BYTES), b"")
+    try:
+        decode = _DECODERS[encoding]
+    except KeyError:
+        raise UnsupportedEncoding("the body's Content-Encoding is not one of gzip, deflate, zstd") from None
+    return _bounded(decode, read, limits)
+
+
+def is_compressed(encoding: str) -> bool:
+    return encoding.strip().lower() not in ("", "identity")
+
+
+def _bounded(decode: Callable[[Read], Iterator[bytes]], read: Read, limits: Limits) -> Iterator[bytes]:
+    """Stop decoding as soon as the body has grown too large, absolutely or compared with what came over the wire."""
+    wire = body = 0
+
+    def counted(size: int) -> bytes:
+        nonlocal wire
+        data = read(size)
+        wire += len(data)
+        return data
+
+    for piece in decode(counted):
+        body += len(piece)
+        if body > limits.ratio_free_bytes and body > wire * limits.ratio:
+            raise PayloadTooLarge("compression_ratio")
+        yield piece
+
+
+def _gunzip(read: Read) -> Iterator[bytes]:
+    """All members of a gzip stream; what follows the last one is ignored, as the field's collectors do."""
+    data = read(PIECE_BYTES)
+    while True:
+        member = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        yield from _inflate(member, data, read, "bad_gzip")
+        data = member.unused_data
+        if len(data) < len(_GZIP_MAGIC):
+            data += read(PIECE_BYTES)
+        if not data.startswith(_GZIP_MAGIC):
+            return
+
+
+def _undeflate(read: Read) -> Iterator[bytes]:
+    """``deflate`` is zlib's format by the book (RFC 9110), and the bare stream from those who never read it."""
+    data = read(PIECE_BYTES)
+    by_the_book = len(data) > 1 and data[0] & 0x0F == 8 and (data[0] << 8 | data[1]) % 31 == 0
+    stream = zlib.decompressobj(zlib.MAX_WBITS if by_the_book else -zlib.MAX_WBITS)
+    return _inflate(stream, data, read, "bad_deflate")
+
+
+def _inflate(stream: Any, data: bytes, read: Read, code: str) -> Iterator[bytes]:
+    try:
+        while True:
+            piece = stream.decompress(data, PIECE_BYTES)
+            if piece:
+                yield piece
+            if stream.eof:
+                return
+            data = stream.unconsumed_tail
+            if not data and len(piece) < PIECE_BYTES:
+                data = read(PIECE_BYTES)
+                if not data:
+                    raise MalformedPayload(code)
+    except zlib.error:
+        raise MalformedPayload(code) from None
+
+
+class _Source:
+    """A reading function as the file that zstandard wants."""
+
+    def __init__(self, read: Read) -> None:
+        self.read = read
+
+
+def _unzstd(read: Read) -> Iterator[bytes]:
+    import zstandard  # loaded with the first such body: most collectors never see one
+
+    decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_BYTES)
+    try:
+        with decompressor.stream_reader(
+            cast("IO[bytes]", _Source(read)), read_size=PIECE_BYTES, read_across_frames=True
+        ) as stream:
+            while piece := stream.read(PIECE_BYTES):
+                yield piece
+    except zstandard.ZstdError:
+        raise MalformedPayload("bad_zstd") from None
+
+
+_DECODERS: dict[str, Callable[[Read], Iterator[bytes]]] = {
+    "gzip": _gunzip,
+    "x-gzip": _gunzip,
+    "deflate": _undeflate,
+    "zstd": _unzstd,
+}

@@ -1,0 +1,25 @@
+"""Why a submission is not taken; each kind has its status in `ingest.wsgi`."""
+
+from __future__ import annotations
+
+from processing.errors import CrashStatsError
+
+
+class MalformedPayload(CrashStatsError):
+    """The body or its headers cannot be understood. The text is one of the stable codes, such as ``bad_gzip``."""
+
+
+class PayloadTooLarge(CrashStatsError):
+    """A limit is exceeded. The text is its stable code, such as ``one_dump``; nothing more of the body is read."""
+
+
+class UnsupportedEncoding(CrashStatsError):
+    """The body is compressed in a way that is not known here."""
+
+
+class ClientTimeout(CrashStatsError):
+    """The client sends too slowly, or has stopped sending."""
+
+
+class Overloaded(CrashStatsError):
+    """There is no room for this submission now. The text says what is full; the client may try again later."""

@@ -1,0 +1,41 @@
+"""How gunicorn serves the collector."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crashstats.settings")
+
+from django.conf import settings
+
+from ingest import metrics, server
+
+_collector: dict[str, Any] = settings.COLLECTOR
+
+bind = server.bind_address(settings.HOST, settings.COLLECTOR_PORT)
+workers = _collector["workers"]
+worker_class = "ingest.server.CollectorWorker"
+threads = _collector["threads"]
+preload_app = True  # the workers share the memory of what is loaded before they are made
+timeout = 60
+graceful_timeout = 6
+keepalive = 5
+limit_request_line = 8190
+limit_request_field_size = 8190
+forwarded_allow_ips = ""  # nothing here depends on what a proxy says
+proc_name = "crashstats-collector"
+
+
+def on_starting(arbiter: Any) -> None:
+    """Once, before the application is loaded and workers are made."""
+    metrics.share_between_processes(_collector["folder"] / "metrics")
+
+
+def child_exit(arbiter: Any, worker: Any) -> None:
+    metrics.retire_process(worker.pid)
+
+
+def post_fork(arbiter: Any, worker: Any) -> None:
+    server.ClientSocket.grace_seconds = _collector["client_grace_seconds"]
+    server.ClientSocket.minimum_rate = _collector["client_rate"]

@@ -1,0 +1,297 @@
+"""From the body of a submission to a `CrashReport`, piece by piece, within limits.
+
+The parser is our own: see ``docs/collector.md`` for how libraries compare.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO
+
+from ingest.errors import MalformedPayload, Overloaded, PayloadTooLarge
+from ingest.limits import Limits
+from ingest.multipart import MultipartReader, PartHeaders, parameters
+from processing.storage import keys
+
+_MEDIA_TYPES = ("multipart/form-data", "multipart/mixed")
+_LONGEST_BOUNDARY = 70
+_LONGEST_DUMP_NAME = 30
+_DEEPEST_JSON = 100
+_NOT_IN_DUMP_NAMES = re.compile(r"[^A-Za-z0-9_]+")
+
+BOTH_KINDS_NOTE = "includes annotations in both json-encoded extra and formdata parts"
+
+
+@dataclass(slots=True)
+class Dump:
+    """A file of a report: its bytes or the spool file that holds them, and the SHA-256 in lower-case hex."""
+
+    content: bytes | Path
+    sha256: str
+
+    def discard(self) -> None:
+        if isinstance(self.content, Path):
+            self.content.unlink(missing_ok=True)
+
+
+@dataclass(slots=True)
+class CrashReport:
+    """What a client sent. As a context manager it removes its spool files at the end."""
+
+    annotations: dict[str, Any] = field(default_factory=dict)
+    dumps: dict[str, Dump] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    has_json: bool = False
+    body_bytes: int = 0
+
+    def __enter__(self) -> CrashReport:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        for dump in self.dumps.values():
+            dump.discard()
+
+    def digest(self) -> bytes:
+        """Give 32 bytes that are the same for the same annotations and dumps, in whatever order they came."""
+        content = [sorted(self.annotations.items()), sorted((k, d.sha256) for k, d in self.dumps.items())]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).digest()
+
+
+def parse_boundary(content_type: str) -> bytes:
+    """Give the boundary that a Content-Type header names.
+
+    Raises: MalformedPayload ``no_content_type``, ``wrong_content_type`` or ``no_boundary``.
+    """
+    if not content_type.strip():
+        raise MalformedPayload("no_content_type")
+    media_type, _, rest = content_type.partition(";")
+    if media_type.strip().lower() not in _MEDIA_TYPES:
+        raise MalformedPayload("wrong_content_type")
+    boundary = parameters(b";" + rest.encode("latin-1", "replace")).get(b"boundary", b"")
+    if not 1 <= len(boundary) <= _LONGEST_BOUNDARY:
+        raise MalformedPayload("no_boundary")
+    return boundary
+
+
+def parse_payload(
+    pieces: Iterator[bytes], boundary: bytes, report: CrashReport, limits: Limits, spool: Path
+) -> None:
+    """Fill ``report`` from a decoded body.
+
+    Args: ``pieces`` are those of `ingest.decoding.pieces`; ``spool`` is the folder for dumps that do not fit in memory.
+    Raises: MalformedPayload, PayloadTooLarge, and what reading ``pieces`` raises. The report must be closed even then.
+    """
+    reader = MultipartReader(_counted(pieces, report, limits), boundary)
+    builder = _Builder(report, limits, spool)
+    while (headers := reader.next_part()) is not None:
+        builder.add(headers, reader)
+    reader.drain()
+    builder.finish()
+
+
+def _counted(pieces: Iterator[bytes], report: CrashReport, limits: Limits) -> Iterator[bytes]:
+    for piece in pieces:
+        report.body_bytes += len(piece)
+        if report.body_bytes > limits.body_bytes:
+            raise PayloadTooLarge("body")
+        yield piece
+
+
+class _Builder:
+    """Puts parts into a report, one after the other."""
+
+    def __init__(self, report: CrashReport, limits: Limits, spool: Path) -> None:
+        self._report = report
+        self._limits = limits
+        self._spool = spool
+        self._parts = 0
+        self._annotation_bytes = 0
+        self._memory_left = limits.memory_bytes
+        self._has_text = False
+
+    def add(self, headers: PartHeaders, reader: MultipartReader) -> None:
+        self._parts += 1
+        if self._parts > self._limits.parts:
+            raise PayloadTooLarge("parts")
+        if headers.transfer_encoding not in (b"", b"binary"):
+            raise MalformedPayload("invalid_payload_structure")
+        is_json = headers.content_type.startswith(b"application/json")
+        is_text = not headers.has_filename and (
+            not headers.content_type or headers.content_type.startswith(b"text/plain")
+        )
+        content = reader.content(is_file=headers.has_filename or not (is_text or is_json))
+        if is_json:
+            self._add_json(self._annotation(content))
+        elif is_text:
+            self._add_text(headers, self._annotation(content))
+        else:
+            self._add_dump(headers, content)
+        if reader.line_break_missing:
+            self._note("tolerated: no line break after a file")
+
+    def finish(self) -> None:
+        report = self._report
+        if report.has_json and self._has_text:
+            self._note(BOTH_KINDS_NOTE)
+        if not report.annotations:
+            raise MalformedPayload("no_annotations")
+        if keys.MAIN_DUMP in report.dumps and keys.MAIN_DUMP_OBJECT in report.dumps:
+            raise MalformedPayload("invalid_dump_name")
+
+    def _note(self, note: str) -> None:
+        if note not in self._report.notes:
+            self._report.notes.append(note)
+
+    def _annotation(self, content: Iterator[bytes]) -> bytes:
+        """Collect the content of a text or JSON part, which stays in memory."""
+        pieces: list[bytes] = []
+        size = 0
+        for piece in content:
+            pieces.append(piece)
+            size += len(piece)
+            self._annotation_bytes += len(piece)
+            if size > self._limits.annotation_bytes:
+                raise PayloadTooLarge("one_annotation")
+            if self._annotation_bytes > self._limits.all_annotations_bytes:
+                raise PayloadTooLarge("all_annotations")
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _add_text(self, headers: PartHeaders, content: bytes) -> None:
+        self._has_text = True
+        name = self._name(headers)
+        if not name:
+            return
+        charset = headers.charset.decode("ascii", "replace") or "utf-8"
+        try:
+            self._report.annotations[name] = content.decode(charset)
+        except (UnicodeError, LookupError, ValueError):
+            # The charset is the client's text: only what a charset's name may look like is repeated.
+            shown = charset if re.fullmatch(r"[\w.:+-]{1,40}", charset, re.ASCII) else "unprintable"
+            self._note(f"extract payload text part exception: invalid text or charset: {shown}")
+
+    def _add_json(self, content: bytes) -> None:
+        annotations = parse_json_annotations(content)
+        self._report.has_json = True
+        self._report.annotations = annotations
+
+    def _add_dump(self, headers: PartHeaders, content: Iterator[bytes]) -> None:
+        sent_name = self._name(headers)
+        name = _NOT_IN_DUMP_NAMES.sub("", sent_name)[:_LONGEST_DUMP_NAME]
+        if sent_name and (not name or name in keys.RESERVED_DUMP_NAMES):
+            raise MalformedPayload("invalid_dump_name")
+        sink = _DumpSink(self._spool, self._memory_left, self._limits.dump_bytes)
+        try:
+            for piece in content:
+                sink.write(piece)
+        except BaseException:
+            sink.close().discard()
+            raise
+        dump = sink.close()
+        if not name:
+            dump.discard()
+            return
+        if headers.content_type != b"application/octet-stream":
+            content_type = headers.content_type.decode("ascii", "replace") or "text/plain"
+            self._note(f"unknown content type: {sent_name[:200]} {content_type[:200]}")
+        if isinstance(dump.content, bytes):
+            self._memory_left -= len(dump.content)
+        if name in self._report.dumps:
+            self._report.dumps[name].discard()
+        self._report.dumps[name] = dump
+
+    def _name(self, headers: PartHeaders) -> str:
+        try:
+            return headers.name.decode()
+        except UnicodeDecodeError:
+            self._note("skipped: a part whose name is not UTF-8")
+            return ""
+
+
+class _DumpSink:
+    """Takes a dump in pieces: counts, hashes, and keeps it in memory while it is small, else in a file."""
+
+    def __init__(self, spool: Path, memory_bytes: int, limit_bytes: int) -> None:
+        self._spool = spool
+        self._memory_bytes = memory_bytes
+        self._limit_bytes = limit_bytes
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._hash = hashlib.sha256()
+        self._path: Path | None = None
+        self._file: BinaryIO | None = None
+
+    def write(self, piece: bytes) -> None:
+        self._size += len(piece)
+        if self._size > self._limit_bytes:
+            raise PayloadTooLarge("one_dump")
+        self._hash.update(piece)
+        self._pieces.append(piece)
+        if self._size > self._memory_bytes:
+            try:
+                self._write_to_file()
+            except OSError as exc:
+                raise Overloaded("the folder for large dumps cannot be written") from exc
+
+    def _write_to_file(self) -> None:
+        if self._file is None:
+            self._path = self._spool / f"{secrets.token_hex(16)}.dump"
+            self._file = self._path.open("xb")
+        for piece in self._pieces:
+            self._file.write(piece)
+        self._pieces.clear()
+
+    def close(self) -> Dump:
+        if self._file is not None and self._path is not None:
+            try:
+                self._file.close()
+            except OSError as exc:
+                raise Overloaded("the folder for large dumps cannot be written") from exc
+            return Dump(self._path, self._hash.hexdigest())
+        content = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        return Dump(content, self._hash.hexdigest())
+
+
+def parse_json_annotations(text: bytes) -> dict[str, Any]:
+    """Read annotations that came as one JSON object.
+
+    ``NaN`` and infinities, which JSON does not know, become texts.
+    Raises: MalformedPayload ``invalid_json`` (also for more than 100 levels) or ``invalid_json_value`` (not an object).
+    """
+    try:
+        annotations = json.loads(text, parse_constant=str, parse_float=_finite_or_text)
+    except (ValueError, RecursionError):
+        raise MalformedPayload("invalid_json") from None
+    if not isinstance(annotations, dict):
+        raise MalformedPayload("invalid_json_value")
+    if _is_deeper(annotations, _DEEPEST_JSON):
+        raise MalformedPayload("invalid_json")
+    return annotations
+
+
+def _finite_or_text(digits: str) -> float | str:
+    number = float(digits)
+    return number if math.isfinite(number) else digits
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Tell whether lists and objects are nested more deeply than that; without recursion."""
+    level = [value]
+    while level and levels:
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+        levels -= 1
+    return bool(level)

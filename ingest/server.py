@@ -1,0 +1,117 @@
+"""gunicorn's threaded worker, made safe for clients that come directly: slow, silent, or with more than they may send.
+
+Threads, because a worker process that serves one client at a time is stopped by a few slow ones, and because saving and
+queueing a crash is mostly waiting, in which other threads run.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import Any
+
+from gunicorn.workers import gthread  # type: ignore[import-untyped]
+
+_LINGER_SECONDS = 2.0
+_LINGER_BYTES = 4 * 1024 * 1024
+
+
+class ClientSocket(socket.socket):
+    """A connection that only waits as long as its client keeps to a minimum rate.
+
+    A request may take ``grace_seconds`` and a second more for every ``minimum_rate`` bytes that have come; that bounds
+    headers as well as bodies. When the time is up, reading ends as if the client had closed; ``timed_out`` tells why.
+    """
+
+    grace_seconds = 20.0
+    minimum_rate = 4096
+
+    timed_out = False
+    #: Whether the client may still be sending a body that nobody will read.
+    unread = True
+    _deadline: float | None = None
+
+    def start_request(self) -> None:
+        self.timed_out = False
+        self.unread = True
+        self._deadline = time.monotonic() + self.grace_seconds
+
+    def recv(self, size: int, flags: int = 0, /) -> bytes:
+        if self._deadline is None:
+            return super().recv(size, flags)
+        remaining = self._deadline - time.monotonic()
+        if self.timed_out or remaining <= 0:
+            self.timed_out = True
+            return b""
+        self.settimeout(remaining)
+        try:
+            data = super().recv(size, flags)
+        except TimeoutError:
+            self.timed_out = True
+            return b""
+        self._deadline += len(data) / self.minimum_rate
+        return data
+
+    def end_requests(self) -> None:
+        """Let `recv` wait as long as the socket's own timeout says."""
+        self._deadline = None
+
+
+class CollectorWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's `gthread` worker over `ClientSocket`, which lets the last answer arrive before it closes."""
+
+    def accept(self, listener: socket.socket) -> None:
+        super().accept(_Listener(listener))
+
+    def handle(self, conn: Any) -> Any:
+        conn.sock.start_request()
+        keep = super().handle(conn)
+        if keep is False:
+            # Here, in the request's own thread: gunicorn would linger in the one that accepts.
+            _close(conn.sock)
+        return keep
+
+
+class _Listener:
+    """A listening socket whose `accept` gives `ClientSocket`."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self._listener = listener
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        client, address = self._listener.accept()
+        sock = ClientSocket(client.family, client.type, client.proto, fileno=client.detach())
+        return sock, address
+
+    def getsockname(self) -> Any:
+        return self._listener.getsockname()
+
+
+def _close(sock: ClientSocket) -> None:
+    """Close so that a client that is still sending can read its answer: say the end, then swallow some more.
+
+    Closing with unread data would reset the connection, and the answer with it.
+    """
+    if not sock.unread:
+        sock.close()
+        return
+    sock.end_requests()
+    deadline = time.monotonic() + _LINGER_SECONDS
+    swallowed = 0
+    try:
+        sock.shutdown(socket.SHUT_WR)
+        while swallowed < _LINGER_BYTES and (remaining := deadline - time.monotonic()) > 0:
+            sock.settimeout(remaining)
+            data = sock.recv(65536)
+            if not data:
+                break
+            swallowed += len(data)
+    except OSError:
+        pass  # the client is gone
+    finally:
+        sock.close()
+
+
+def bind_address(host: str, port: int) -> str:
+    """Give gunicorn's spelling of an address; IPv6 needs brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
