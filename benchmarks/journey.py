@@ -24,11 +24,15 @@ SAMPLE = CHECKOUT / "samples" / "reports" / "waterwolf-inlined-templates"
 
 
 def multipart(folder: Path) -> tuple[str, bytes]:
-    """Give content type and body of a sample as Breakpad's libcurl uploader would send it."""
+    """Give content type and body of a sample as Breakpad's libcurl uploader would send it.
+
+    A note makes each report one of its own: the collector answers a repeated report with the first one's id.
+    """
     boundary = "------------------------9f3c1d20aa77e415"
+    annotations = {**json.loads((folder / "annotations.json").read_text()), "Notes": f"{time.time_ns()}"}
     parts = [
         f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
-        for name, value in json.loads((folder / "annotations.json").read_text()).items()
+        for name, value in annotations.items()
     ]
     dump = (folder / "upload_file_minidump").read_bytes()
     head = 'Content-Disposition: form-data; name="upload_file_minidump"; filename="x.dmp"\r\n'

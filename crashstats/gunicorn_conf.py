@@ -16,4 +16,5 @@ graceful_timeout = 4
 max_requests = 5000
 max_requests_jitter = 500
 limit_request_line = 8190
+control_socket_disable = True  # gunicorn would place it in a folder that all systems of a user share
 proc_name = "crashstats-web"
