@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from crashstats.display import mapping, moment, plural, sequence, text
 from crashstats.links import product_home, with_query
+from crashstats.permissions import VIEW_RAWDUMP
 from crashstats.reports.annotations import Annotations, read_annotations
 from crashstats.reports.details import Group, Row, read_details, read_summary
 from crashstats.reports.java import JavaException, read_java_exceptions
@@ -22,6 +23,9 @@ from processing.storage import CrashStorage
 
 #: Up to here the messages ahead of a waiting crash are counted; beyond, the number tells nobody more.
 MAX_COUNTED_AHEAD = 10_000
+
+#: Dumps of one crash that are offered.
+MAX_DUMPS = 30
 
 #: Breadcrumbs shown, the latest ones.
 MAX_BREADCRUMBS = 10
@@ -75,11 +79,19 @@ class Report:
 
     @property
     def processed_crash_link(self) -> str:
-        return f"/api/ProcessedCrash/?crash_id={self.crash_id}"
+        return with_query("api-processed-crash", crash_id=self.crash_id)
 
     @property
     def raw_crash_link(self) -> str:
-        return f"/api/RawCrash/?crash_id={self.crash_id}"
+        return with_query("api-raw-crash", crash_id=self.crash_id)
+
+    @property
+    def dump_links(self) -> tuple[tuple[str, str], ...]:
+        """Name and address of every dump that the viewer may load."""
+        return tuple(
+            (name, with_query("api-raw-crash", crash_id=self.crash_id, format="raw", name=name))
+            for name in self.dump_names
+        )
 
     @property
     def no_stack(self) -> str:
@@ -147,9 +159,10 @@ def load_report(storage: CrashStorage, crash_id: str, allowed: Collection[str]) 
     processed_crash = redact_processed(storage.get_processed_crash(crash_id), allowed)
     try:
         raw_crash = redact_raw(storage.get_raw_crash(crash_id), allowed)
+        dump_names = storage.get_dump_names(crash_id) if VIEW_RAWDUMP.codename in allowed else []
     except CrashNotFound:
-        raw_crash = {}  # the processed crash may live longer
-    return read_report(crash_id, processed_crash, raw_crash, allowed)
+        raw_crash, dump_names = {}, []  # the processed crash may live longer
+    return read_report(crash_id, processed_crash, raw_crash, allowed, dump_names)
 
 
 def read_report(
@@ -157,6 +170,7 @@ def read_report(
     processed_crash: Mapping[str, Any],
     raw_crash: Mapping[str, Any],
     allowed: Collection[str],
+    dump_names: Sequence[str] = (),
 ) -> Report:
     """Make the report of documents that are already redacted for the same ``allowed`` permissions."""
     json_dump = mapping(processed_crash.get("json_dump"))
@@ -180,7 +194,7 @@ def read_report(
         modules=read_modules(json_dump),
         annotations=read_annotations(raw_crash),
         notes=tuple(text(processed_crash.get("processor_notes")).splitlines()),
-        dump_names=_dump_names(raw_crash) if "view_rawdump" in allowed else (),
+        dump_names=tuple(dump_names[:MAX_DUMPS]),
     )
 
 
@@ -201,11 +215,6 @@ def _read_breadcrumbs(breadcrumbs: Any) -> tuple[Breadcrumb, ...]:
         )
         for crumb in map(mapping, latest)
     )
-
-
-def _dump_names(raw_crash: Mapping[str, Any]) -> tuple[str, ...]:
-    checksums = mapping(mapping(raw_crash.get("metadata")).get("dump_checksums"))
-    return tuple(sorted(text(name, limit=40) for name in checksums)[:20])
 
 
 def load_unprocessed(storage: CrashStorage, crash_id: str) -> Unprocessed:

@@ -189,6 +189,13 @@ class SignatureReport:
         return plural(self.crashes, "crash")
 
     @property
+    def api_link(self) -> str:
+        """The address of the same as JSON."""
+        filters = {name: f"={value}" for name in _FILTERS if (value := getattr(self.choices, name))}
+        start = f">={self.choices.range.start:%Y-%m-%dT%H:%M:%SZ}"
+        return with_query("api-super-search", signature=f"={self.signature}", date=start, **filters)
+
+    @property
     def unfiltered_link(self) -> str:
         """The address without narrowing, "" when nothing is narrowed."""
         if not any(getattr(self.choices, name) for name in _FILTERS):
