@@ -46,7 +46,7 @@ DEFAULT_RESULTS = 100
 MAX_RESULTS = 1_000
 #: The deepest hit that can be asked for; narrower dates reach further.
 MAX_WINDOW = 10_000
-MAX_VALUES = 1_000
+MAX_VALUES = 500
 MAX_AGGREGATIONS = 100
 MAX_LEVELS = 3
 MAX_WARNINGS = 20

@@ -62,6 +62,7 @@ class TantivySearch(SearchBackend):
         self._folder = IndexFolder(Path(folder), lock_timeout_seconds=lock_timeout_seconds)
         self._view: _View | None = None
         self._view_lock = threading.Lock()
+        self._had_index = False
 
     def index(self, processed_crashes: Mapping[str, Mapping[str, Any]]) -> None:
         with self._folder.writing():
@@ -117,30 +118,43 @@ class TantivySearch(SearchBackend):
         self.search(Query(size=1))
 
     def _targets(self) -> list[Path]:
-        """The indices that get a write, the one in use first; the first write of all makes it."""
-        current = self._folder.current() or self._folder.create("current", Layout.current())
+        """The indices that get a write, the one in use first.
+
+        The first write of all makes the index. One that was there and is gone is not made again without a word: it
+        would hold only what came since.
+        """
+        current = self._folder.current()
+        if current is None:
+            if self._had_index:
+                raise self._missing()
+            current = self._folder.create("current", Layout.current())
+        self._had_index = True
         following = self._folder.next()
         return [current] if following is None else [current, following]
+
+    def _missing(self) -> SearchError:
+        return SearchError(
+            f"there is no search index in {self._folder.path}; make it from all processed crashes with: {REBUILD}"
+        )
 
     def _fresh_view(self) -> _View:
         """Give a view of the last commit, the one kept when nothing was committed since."""
         with self._view_lock:
-            for attempt in (1, 2):
-                folder = self._folder.current()
-                if folder is None:
-                    raise SearchError(
-                        f"there is no search index in {self._folder.path}; the first processed crash makes one, "
-                        f"and {REBUILD} makes it from all processed crashes"
-                    )
-                try:
-                    self._view = _refreshed(self._view, folder)
-                except SearchError:
-                    if attempt == 2 or self._folder.current() == folder:
-                        raise
-                    continue  # a rebuild put another index in its place just then
-                break
-        assert self._view is not None
-        return self._view
+            folder = self._current()
+            try:
+                self._view = _refreshed(self._view, folder)
+            except SearchError:
+                if self._current() == folder:
+                    raise
+                self._view = _refreshed(None, self._current())  # a rebuild put another index in its place
+            self._had_index = True
+            return self._view
+
+    def _current(self) -> Path:
+        folder = self._folder.current()
+        if folder is None:
+            raise self._missing()
+        return folder
 
 
 class _TooManyFrames(Exception):
