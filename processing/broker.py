@@ -55,9 +55,13 @@ class CrashBroker(Broker):  # type: ignore[misc]  # django-q2 has no type hints
         except (DatabaseError, psycopg.Error) as exc:
             logger.warning("the work queue cannot be read now: %s", type(exc).__name__)
             connection.close()
-            self._listener.close()
+            self.close()
             time.sleep(LOOK_SECONDS)
         return None
+
+    def close(self) -> None:
+        """Give up the connection that listens."""
+        self._listener.close()
 
     def enqueue(self, task: str) -> NoReturn:
         raise QueueError(

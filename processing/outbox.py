@@ -85,7 +85,7 @@ def _drain_batch() -> int:
 def _is_ours() -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])
-        return cursor.fetchone() == (True,)
+        return bool(cursor.fetchone() == (True,))
 
 
 def _load(crash_ids: Iterable[str]) -> dict[str, dict[str, Any]]:

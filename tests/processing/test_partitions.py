@@ -29,12 +29,17 @@ def rows_in(table: str) -> int:
         return cursor.fetchone()[0]
 
 
-@pytest.fixture(autouse=True)
-def no_tables_left(transactional_db: None) -> Iterator[None]:
-    yield
+def drop_tables() -> None:
     with django_connection.cursor() as cursor:
         for name in tables():
             cursor.execute(f"DROP TABLE {name}")
+
+
+@pytest.fixture(autouse=True)
+def no_tables_of_other_tests(transactional_db: None) -> Iterator[None]:
+    drop_tables()
+    yield
+    drop_tables()
 
 
 def add_crash(day: date, state: str = "processed") -> str:

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any
+
+import pytest
+from django.db import connection as django_connection
+
+from processing import crashid, leases, ledger, outbox, queue
+from processing.errors import SearchError
+from processing.models import Crash, SearchOutbox
+from processing.search import get_search
+from processing.search.base import SearchBackend, SearchResult
+from processing.search.query import Query
+from tests.waiting import wait_until
+
+
+class ListSearch(SearchBackend):
+    """A search engine that remembers what it took; it can be down, and refuses crashes with a wrong signature."""
+
+    def __init__(self) -> None:
+        self.taken: dict[str, Mapping[str, Any]] = {}
+        self.down = False
+        self.commits = 0
+
+    def index(self, processed_crashes: Mapping[str, Mapping[str, Any]]) -> None:
+        self.check()
+        if any(crash["signature"] == "refuse me" for crash in processed_crashes.values()):
+            raise ValueError("no such signature")
+        self.taken |= processed_crashes
+        self.commits += 1
+
+    def delete(self, crash_ids: Iterable[str]) -> None:
+        self.check()
+        for crash_id in crash_ids:
+            self.taken.pop(crash_id, None)
+
+    def check(self) -> None:
+        if self.down:
+            raise SearchError("down")
+
+    def delete_before(self, day: date) -> int:
+        raise NotImplementedError
+
+    def search(self, query: Query) -> SearchResult:
+        raise NotImplementedError
+
+    def rebuild(self, *arguments: Any) -> int:
+        raise NotImplementedError
+
+    def state(self) -> Any:
+        raise NotImplementedError
+
+
+@pytest.fixture
+def search(settings) -> Iterable[SearchBackend]:
+    settings.SEARCH = {"BACKEND": "tests.processing.test_outbox.ListSearch"}
+    get_search.cache_clear()
+    yield get_search()
+    get_search.cache_clear()
+
+
+@pytest.fixture
+def processed(storage, transactional_db):
+    """Save a processed crash and put it into the outbox; gives its id."""
+
+    def processed(signature: str = "f", crash_id: str | None = None) -> str:
+        chosen = crash_id or crashid.create()
+        storage.save_processed_crash(chosen, {"uuid": chosen, "signature": signature})
+        SearchOutbox.objects.create(crash_id=chosen)
+        return chosen
+
+    return processed
+
+
+def test_what_is_in_the_outbox_goes_to_search_in_batches_and_out(search, processed):
+    ids = {processed() for _ in range(outbox.BATCH + 1)}
+    assert outbox.drain() == outbox.BATCH + 1
+    assert search.taken.keys() == ids
+    assert search.commits == 2
+    assert not SearchOutbox.objects.exists()
+
+
+def test_while_search_is_down_everything_stays_in_the_outbox(search, processed):
+    processed()
+    search.down = True
+    with pytest.raises(SearchError):
+        outbox.drain()
+    assert SearchOutbox.objects.count() == 1
+    search.down = False
+    assert outbox.drain() == 1
+
+
+def test_a_crash_that_search_refuses_stops_no_other_and_is_marked(search, processed, accept):
+    before, refused, after = processed(), processed("refuse me"), processed()
+    accept(refused)
+    Crash.objects.update(state="processed")
+    assert outbox.drain() == 3
+    assert search.taken.keys() == {before, after}
+    assert not SearchOutbox.objects.exists()
+    assert ledger.find(refused).entry.last_error == "SearchRefused"
+
+
+def test_crashes_to_forget_and_crashes_deleted_meanwhile_are_removed_from_search(search, processed, storage):
+    forgotten, deleted = processed(), processed()
+    outbox.drain()
+    SearchOutbox.objects.create(crash_id=forgotten, forget=True)
+    SearchOutbox.objects.create(crash_id=deleted)
+    storage.delete(deleted)
+    outbox.drain()
+    assert search.taken == {}
+
+
+def test_of_several_rows_for_one_crash_the_last_counts(search, processed):
+    crash_id = processed()
+    SearchOutbox.objects.create(crash_id=crash_id, forget=True)
+    processed("again", crash_id)
+    assert outbox.drain() == 3
+    assert search.taken[crash_id]["signature"] == "again"
+
+
+def test_only_one_process_drains_at_a_time(search, processed):
+    processed()
+    results: list[int] = []
+
+    def drain() -> None:
+        results.append(outbox.drain())
+        django_connection.close()
+
+    with django_connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [outbox._LOCK])
+        other = threading.Thread(target=drain)
+        other.start()
+        other.join()
+        cursor.execute("SELECT pg_advisory_unlock(%s)", [outbox._LOCK])
+    assert results == [0]
+    assert outbox.drain() == 1
+
+
+def test_a_running_indexer_takes_what_comes_through_an_outage_and_tends_the_ledger(
+    search, processed, monkeypatch
+):
+    monkeypatch.setattr(outbox, "REST_SECONDS", 0.05)
+    stopping = threading.Event()
+
+    def run() -> None:
+        outbox.run(stopping)
+        django_connection.close()
+
+    indexer = threading.Thread(target=run)
+    indexer.start()
+    try:
+        first = processed()
+        wait_until(lambda: first in search.taken)
+        search.down = True
+        second = processed()
+        search.down = False
+        wait_until(lambda: second in search.taken)
+    finally:
+        stopping.set()
+        indexer.join()
+    assert outbox.drain() == 0
+
+
+def test_the_indexer_ends_on_sigterm(start, processed):
+    crash_id = processed()
+    indexer = start("manage.py", "runindexer")
+    wait_until(lambda: not SearchOutbox.objects.exists())
+    indexer.send_signal(signal.SIGTERM)
+    assert indexer.wait(timeout=10) == 0
+    assert crash_id
+
+
+def test_recording_a_processed_crash_wakes_the_indexer(search, collect, connection):
+    connection.execute(f"LISTEN {ledger.OUTBOX_CHANNEL}")
+    crash_id = collect()
+    lease = leases.take(queue.QUEUES)
+    ledger.record_processed(lease, product="", received_at=lease.queued_at)
+    assert len(list(connection.notifies(timeout=10, stop_after=1))) == 1
+    assert SearchOutbox.objects.get().crash_id == crash_id
