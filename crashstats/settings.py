@@ -283,8 +283,9 @@ COLLECTOR: dict[str, Any] = {
     ),
     "statsd_port": ENV.read("STATSD_PORT", env.port, default="8125", doc="the port of STATSD_HOST."),
     "host_tag": ENV.read(
-        "HOST_TAG", env.text, default=socket.gethostname(), doc="the host name that metrics carry."
-    ),
+        "HOST_TAG", env.text, default="", doc="the host name that metrics carry; unset: this machine's."
+    )
+    or socket.gethostname(),
 }
 SEARCH = {
     "BACKEND": "processing.search.tantivy.TantivySearch",
