@@ -387,14 +387,26 @@ def test_parameters_about_the_answer_are_no_fields() -> None:
 
 
 NAMES = st.sampled_from(
-    "date signature build_id uptime_ts safe_mode url _columns _sort _facets _facets_size _results_number "
-    "_results_offset _aggs.product _histogram.date _histogram_interval.date".split()
+    ["date", "signature", "build_id", "uptime_ts", "safe_mode", "url", "_columns", "_sort", "_facets"]
+)
+PARAMETERS = st.sampled_from(
+    [
+        "_facets_size",
+        "_results_number",
+        "_results_offset",
+        "_aggs.product",
+        "_histogram.date",
+        "_histogram_interval.date",
+    ]
 )
 VALUES = st.text(max_size=30) | st.text(alphabet="!=~^$@<>_-.0123456789nult:T", max_size=30)
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.dictionaries(NAMES | st.text(max_size=20), st.lists(VALUES, max_size=3), max_size=4), st.booleans())
+@given(
+    st.dictionaries(NAMES | PARAMETERS | st.text(max_size=20), st.lists(VALUES, max_size=3), max_size=4),
+    st.booleans(),
+)
 def test_any_parameters_are_a_query_or_a_bad_query(parameters: dict[str, list[str]], strict: bool) -> None:
     query = QueryDict(mutable=True)
     for name, values in parameters.items():
