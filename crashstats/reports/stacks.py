@@ -12,8 +12,8 @@ from crashstats.display import mapping, plural, sequence, text, whole_number
 
 #: What one page shows at most: of the crashing thread, of each other thread, of other threads.
 MAX_FRAMES = 400
-MAX_OTHER_FRAMES = 60
-MAX_OTHER_THREADS = 150
+MAX_OTHER_FRAMES = 50
+MAX_OTHER_THREADS = 120
 
 _TRUSTS = {
     "context": "the registers at the moment of the crash",
