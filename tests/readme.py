@@ -1,4 +1,4 @@
-"""Write README.md's table of settings anew: `python -m tests.readme`. `tests/test_docs.py` compares it with the code."""
+"""Write README.md's table of settings anew: `python -m tests.readme`. `tests/test_docs.py` compares it."""
 
 from __future__ import annotations
 
