@@ -63,7 +63,17 @@ def read(path: Path, max_bytes: int) -> tuple[dict[str, Any], tuple[Cut, ...]]:
 def parse(text: str) -> tuple[dict[str, Any], tuple[Cut, ...]]:
     """Do the work of `read` on the text. Raises: ValueError when it is no JSON object; RecursionError when too deep."""
     reader = _Reader(text)
-    return reader.document(), tuple(reader.cuts)
+    document = reader.document()
+    _sort_limits(document)
+    return document, tuple(reader.cuts)
+
+
+def _sort_limits(document: dict[str, Any]) -> None:
+    """Put the process limits in order: the stackwalker writes them in another one each time."""
+    proc_limits = document.get("proc_limits")
+    limits = proc_limits.get("limits") if isinstance(proc_limits, dict) else None
+    if isinstance(limits, list):
+        limits.sort(key=lambda limit: str(limit.get("name")) if isinstance(limit, dict) else "")
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -85,6 +85,16 @@ def test_other_long_lists_keep_their_beginning(name: str, limit: int):
     assert cuts == (Cut(name, limit + 3, limit),)
 
 
+@pytest.mark.parametrize("proc_limits", [None, [], {}, {"limits": None}, {"limits": [None, 5]}])
+def test_odd_process_limits_are_left_alone(proc_limits: Any):
+    assert parse({"proc_limits": proc_limits}) == ({"proc_limits": proc_limits}, ())
+
+
+def test_process_limits_have_one_order():
+    limits = [{"name": "b"}, {"name": "a"}]
+    assert parse({"proc_limits": {"limits": limits}})[0]["proc_limits"]["limits"] == limits[::-1]
+
+
 @pytest.mark.parametrize(
     "text",
     [
