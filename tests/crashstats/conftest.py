@@ -31,6 +31,7 @@ def search(settings: Any, tmp_path: Path) -> Iterator[SearchBackend]:
         "OPTIONS": {"folder": tmp_path / "search"},
     }
     get_search.cache_clear()
+    get_search().rebuild([], load=lambda _: None)
     yield get_search()
     get_search.cache_clear()
 
