@@ -69,7 +69,9 @@ def replace_slices(text: str, brackets: Brackets, decide: Decide) -> str:
     start = text.find(brackets.opener)
     if start < 0:
         return text
-    if text.find(brackets.opener, start + 1) < 0:  # by far the most frequent case, without the general machinery
+    if (
+        text.find(brackets.opener, start + 1) < 0
+    ):  # by far the most frequent case, without the general machinery
         end = text.find(brackets.closer, start) + 1 or len(text)
         replacement = decide(text, 0, start, end)
         return text if replacement is None else text[:start] + replacement + text[end:]

@@ -94,7 +94,10 @@ def write_markdown(comparisons: Iterable[Comparison], output: TextIO, verbose: b
             *(f"* {_as_code(note)}" for note in each.notes),
         ]
         if verbose:
-            lines += [f"**Debug:** ({len(each.debug_log)})", *(f"* {_as_code(line)}" for line in each.debug_log)]
+            lines += [
+                f"**Debug:** ({len(each.debug_log)})",
+                *(f"* {_as_code(line)}" for line in each.debug_log),
+            ]
             lines += [f"**Extra:** {_as_code(each.proto_signature)}"]
         output.write("\n".join(lines) + "\n\n")
 

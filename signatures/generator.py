@@ -79,10 +79,9 @@ class SignatureGenerator:
         if profile not in PROFILES:
             raise ValueError(f"profile={profile!r}: unknown. Use one of {', '.join(PROFILES)}")
         chosen = PROFILES[profile]
-        stack_walk = StackWalk(
-            SignatureLists.load() if lists is None else lists, profile == "reference", chosen.frames
-        )
         self.profile = profile
+        self.lists = SignatureLists.load() if lists is None else lists
+        stack_walk = StackWalk(self.lists, profile == "reference", chosen.frames)
         self._rules = chosen.build_rules(stack_walk)
         self._conditions = {rule.name: rule.condition for rule in self._rules}
         self._describe_error = chosen.describe_error

@@ -93,7 +93,7 @@ def clean_rust(function: str) -> str:
     text = _CRATE_DISAMBIGUATOR.sub("", text)
     if _PLAIN_NAME.fullmatch(text):
         return text
-    return _render(_name_pieces(_split_words(_pieces(text)), _never), _rust_angle) or text
+    return _render(_name_pieces(_split_words(_pieces(text)), _never), _rust_angle) or function.strip()
 
 
 def clean_swift(function: str) -> str:

@@ -100,6 +100,11 @@ class StackWalk:
         decisions += [BEYOND_END] * (len(known) - len(decisions))
         return Walk(known, decisions, start, kept)
 
+    @property
+    def remembered_functions(self) -> int:
+        """How many functions are remembered at this moment."""
+        return self._remembered.cache_info().currsize
+
     def deciding_entry(self, text: str, decision: str) -> Entry | None:
         """Find the list entry that led to a decision about a frame text; None when no entry did."""
         if decision == IRRELEVANT:

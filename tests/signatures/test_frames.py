@@ -16,7 +16,9 @@ def test_module_names_are_lower_case_on_windows_only(profile):
     frame = {"module": "Driver.DLL"}
     assert texts(profile, frame, os="Windows NT") == ["driver.dll"]
     assert texts(profile, frame, os="Linux") == ["Driver.DLL"]
-    assert texts(profile, {"unloaded_modules": [{"module": "Hook.DLL"}]}, os="Windows NT") == ["(unloaded Hook.DLL)"]
+    assert texts(profile, {"unloaded_modules": [{"module": "Hook.DLL"}]}, os="Windows NT") == [
+        "(unloaded Hook.DLL)"
+    ]
 
 
 @pytest.mark.parametrize("profile", ["default", "reference"])
@@ -65,5 +67,7 @@ def test_values_of_a_wrong_type_are_ignored(frame, text):
 
 
 def test_inlines_of_a_wrong_type_are_ignored():
-    crash = {"threads": [{"frames": [{"function": "f", "inlines": 3}, {"function": "g", "inlines": [3, None]}]}]}
+    crash = {
+        "threads": [{"frames": [{"function": "f", "inlines": 3}, {"function": "g", "inlines": [3, None]}]}]
+    }
     assert SignatureGenerator(small_lists()).generate(crash).normalized_frames == ["f", "", "", "g"]

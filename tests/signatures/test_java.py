@@ -44,13 +44,24 @@ def test_exceptions(stacktrace, signature):
 
 
 @pytest.mark.parametrize(
-    "exception", [{}, "text", {"exception": []}, {"exception": {"values": [{"stacktrace": {}}]}}, {"exception": {"values": {}}}]
-)  # fmt: skip
+    "exception",
+    [
+        {},
+        "text",
+        {"exception": []},
+        {"exception": {"values": [{"stacktrace": {}}]}},
+        {"exception": {"values": {}}},
+    ],
+)
 def test_exceptions_of_a_wrong_shape(exception):
     assert from_exception(exception).text == "EMPTY: Java exception not in expected format"
 
 
 def test_java_has_no_frames_and_text_wins_over_structure():
-    crash = {"java_stack_trace": "x.Y: z", "java_exception": {"exception": {}}, "threads": [{"frames": [{"function": "f"}]}]}
+    crash = {
+        "java_stack_trace": "x.Y: z",
+        "java_exception": {"exception": {}},
+        "threads": [{"frames": [{"function": "f"}]}],
+    }
     result = SignatureGenerator().generate(crash)
     assert (result.signature, result.normalized_frames, result.proto_signature) == ("x.Y: z", [], "")

@@ -63,12 +63,15 @@ def test_cpp(function, text):
         ("core[8a1b]::option::Option<u8>::expect", "core::option::Option<T>::expect"),
         ("<atlas::tiles::Tile<u8>>::load", "<atlas::tiles::Tile<T>>::load"),
         ("<(u8, u16) as atlas::Pair>::left", "<(u8, u16) as atlas::Pair>::left"),
-        ("<dyn core::ops::Fn(u8) -> u32 as atlas::Call>::call", "<dyn core::ops::Fn(u8) -> u32 as atlas::Call>::call"),
+        (
+            "<dyn core::ops::Fn(u8) -> u32 as atlas::Call>::call",
+            "<dyn core::ops::Fn(u8) -> u32 as atlas::Call>::call",
+        ),
         ("static void atlas::tiles::load(*const u8, usize)", "atlas::tiles::load"),
         ("core::slice::<impl [u8]>::sort_by", "core::slice::<T>::sort_by"),
         ("atlas::boot::{{closure}}", "atlas::boot::{{closure}}"),
     ],
-)  # fmt: skip
+)
 def test_rust(function, text):
     assert text_of(function, GIT.format("src/tiles/mod.rs")) == text
 
@@ -83,10 +86,16 @@ def test_rust_is_recognised_by_its_hash_and_by_a_relative_path():
     [
         ("Atlas.Loader.fetch() throws -> Swift.Int", "Atlas.Loader.fetch"),
         ("static Atlas.Loader.make(from: Swift.String) async throws -> Atlas.Loader", "Atlas.Loader.make"),
-        ("closure #1 () -> () in closure #2 (Swift.Int) -> () in Atlas.Loader.fetch() -> ()", "closure in Atlas.Loader.fetch"),
-        ("protocol witness for Atlas.Base.go() -> () in conformance Atlas.Tile : Atlas.Base", "Atlas.Base.go"),
+        (
+            "closure #1 () -> () in closure #2 (Swift.Int) -> () in Atlas.Loader.fetch() -> ()",
+            "closure in Atlas.Loader.fetch",
+        ),
+        (
+            "protocol witness for Atlas.Base.go() -> () in conformance Atlas.Tile : Atlas.Base",
+            "Atlas.Base.go",
+        ),
     ],
-)  # fmt: skip
+)
 def test_swift(function, text):
     assert text_of(function) == text
 

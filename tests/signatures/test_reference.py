@@ -10,10 +10,45 @@ from signatures import reference
 from signatures.collapse import ANGLE, ROUND, SQUARE, outermost_slices
 
 WORDS = (
-    "const", "&", "&&", " ", "  ", "::", "operator", "operator()", "<", ">", "(", ")", "[", "]", "{", "}", "`", "'",
-    "IPC::ParamTraits<", " as ", " in ", "<name omitted>", "(anonymous namespace)", "`anonymous namespace'", "::$_12",
-    "[clone .cold.3]", "[clone .isra.0]", "clone .cold", ",", "*", "->", "a", "Tile", "::h0a", "::hface", "é", "\n", "(int)",
-)  # fmt: skip
+    "const",
+    "&",
+    "&&",
+    " ",
+    "  ",
+    "::",
+    "operator",
+    "operator()",
+    "<",
+    ">",
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    "`",
+    "'",
+    "IPC::ParamTraits<",
+    " as ",
+    " in ",
+    "<name omitted>",
+    "(anonymous namespace)",
+    "`anonymous namespace'",
+    "::$_12",
+    "[clone .cold.3]",
+    "[clone .isra.0]",
+    "clone .cold",
+    ",",
+    "*",
+    "->",
+    "a",
+    "Tile",
+    "::h0a",
+    "::hface",
+    "é",
+    "\n",
+    "(int)",
+)
 NAMES = st.lists(st.sampled_from(WORDS), max_size=12).map("".join)
 
 
@@ -122,7 +157,10 @@ def test_rust_names_agree_with_the_model(function):
         ("a::operator&", "a::operator"),
         ("f<a", "f<T>"),
         ("f<a as b", "f<a as b"),
-        ("IPC::ParamTraits<IPC::ParamTraits<a<b>>>::Read()", "IPC::ParamTraits<IPC::ParamTraits<a<T>>>::Read"),
+        (
+            "IPC::ParamTraits<IPC::ParamTraits<a<b>>>::Read()",
+            "IPC::ParamTraits<IPC::ParamTraits<a<T>>>::Read",
+        ),
         ("IPC::ParamTraits<<name omitted>>::Read()", "IPC::ParamTraits<<name omitted>>::Read"),
         ("IPC::ParamTraits<a in b<c>>::Read()", "IPC::ParamTraits<a in b<c>>::Read"),
         ("x::(anonymous namespace)(int)", "x::(anonymous namespace)"),
@@ -136,7 +174,14 @@ def test_odd_cpp_names(function, text):
 
 @pytest.mark.parametrize(
     ("text", "spaced"),
-    [("a  *b", "a *b"), ("a ,b", "a, b"), ("a,", "a, "), ("a, b", "a, b"), ("a ,,b", "a, , b"), ("a & *", "a&*")],
+    [
+        ("a  *b", "a *b"),
+        ("a ,b", "a, b"),
+        ("a,", "a, "),
+        ("a, b", "a, b"),
+        ("a ,,b", "a, , b"),
+        ("a & *", "a&*"),
+    ],
 )
 def test_spacing(text, spaced):
     assert reference.fix_spacing(text) == spaced

@@ -45,7 +45,10 @@ def test_threads_of_a_wrong_shape_count_as_no_frames(threads):
 
 @pytest.mark.parametrize("size", [0, "lots", [], "0"])
 def test_useless_allocation_size_is_an_unknown_one(size):
-    assert default(reason="STATUS_NO_MEMORY", oom_allocation_size=size).signature == "OOM | unknown | atlas::Draw"
+    assert (
+        default(reason="STATUS_NO_MEMORY", oom_allocation_size=size).signature
+        == "OOM | unknown | atlas::Draw"
+    )
 
 
 def test_empty_signature_is_no_out_of_memory_by_its_reason():
@@ -60,7 +63,10 @@ def test_last_error_of_another_thread_does_not_count():
 
 def test_numbers_addresses_and_ids_in_abort_messages_are_generalised():
     message = "lost 3 tiles at 0x7f00a0 of 0badf00d-1234 in v2"
-    assert default(abort_message=message).signature == "Abort | lost <n> tiles at <addr> of <id> in v2 | atlas::Draw"
+    assert (
+        default(abort_message=message).signature
+        == "Abort | lost <n> tiles at <addr> of <id> in v2 | atlas::Draw"
+    )
     assert reference(abort_message=message).signature == f"Abort | {message} | atlas::Draw"
 
 
@@ -162,7 +168,9 @@ def test_notes_of_the_default_profile_never_hold_the_text_of_an_error():
 
 def test_failed_rule_is_told_and_the_rules_after_it_run():
     failures = []
-    generator = SignatureGenerator(small_lists(), on_error=lambda rule, error: failures.append((rule, type(error))))
+    generator = SignatureGenerator(
+        small_lists(), on_error=lambda rule, error: failures.append((rule, type(error)))
+    )
     assert generator.generate(stack("a()", reason=5, hang="ui")).signature == "hang: ui | a"
     assert failures == [("BadHardware", TypeError)]
 
@@ -184,7 +192,7 @@ def test_fields_that_once_mattered_do_not():
 
 
 def test_unknown_profile_is_refused():
-    with pytest.raises(ValueError, match="profile='best': unknown. Use one of default, reference"):
+    with pytest.raises(ValueError, match=r"profile='best': unknown\. Use one of default, reference"):
         SignatureGenerator(small_lists(), profile="best")
 
 

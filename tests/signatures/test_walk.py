@@ -55,7 +55,10 @@ def test_cold_clone_is_no_sentinel_in_the_reference_only():
 
 
 def test_address_never_becomes_the_signature_in_the_default_profile():
-    assert signature("default", {"offset": "0x1234"}, {"offset": "0x77"}) == "EMPTY: only addresses in crashing thread"
+    assert (
+        signature("default", {"offset": "0x1234"}, {"offset": "0x77"})
+        == "EMPTY: only addresses in crashing thread"
+    )
     assert signature("default", {"offset": "0x1234"}, "raise_helper") == "raise_helper"
     assert signature("default", {}, {}) == "EMPTY: no frame data available"
 
@@ -78,9 +81,10 @@ def test_lists_of_other_entries_do_not_leak_between_generators():
 
 def test_long_names_are_not_remembered():
     walk = StackWalk(small_lists(), is_reference=True, frames=ReferenceFrames)
-    walk.over([{"function": "a" * 501}, {"function": "b"}, {"function": "b", "file": "f" * 501}], windows=False)
-    assert walk._remembered.cache_info().currsize == 1
-    assert walk._remembered.cache_info().maxsize is not None
+    walk.over(
+        [{"function": "a" * 501}, {"function": "b"}, {"function": "b", "file": "f" * 501}], windows=False
+    )
+    assert walk.remembered_functions == 1
 
 
 def test_remembered_function_still_depends_on_its_file():
