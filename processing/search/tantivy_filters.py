@@ -182,10 +182,11 @@ def _in_frames(compiler: Compiler, field: Field, text: str) -> tantivy.Query:
     It lies within one term; or it runs from the end of one over whole terms into the beginning of another; or it
     begins with the tail of a separator, and then the rest of it begins a term that is not the first.
     """
-    readings = [
-        _regex(compiler, field, f"{patterns.ANYTHING}{patterns.escape(text)}{patterns.ANYTHING}", FRAMES)
-    ]
     separator = documents.FRAME_SEPARATOR
+    readings = []
+    if separator not in text[:-1]:
+        within = f"{patterns.ANYTHING}{patterns.escape(text)}{patterns.ANYTHING}"
+        readings.append(_regex(compiler, field, within, FRAMES))
     for tail in (separator, separator[1:], separator[2:]):
         rest = text.removeprefix(tail)
         if rest and rest != text:

@@ -1,22 +1,229 @@
-"""The search contract on tantivy, and what is this engine's own."""
+"""The search contract on tantivy, and what is this engine's own: its folder, its locks, its other processes."""
 
 from __future__ import annotations
 
+import fcntl
+import multiprocessing
+import os
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from processing.errors import BadQuery, SearchError
+from processing.schema.field import SearchKind
+from processing.schema.registry import search_field
 from processing.search.base import SearchBackend
+from processing.search.query import Facet, Histogram, Operator, Query, Sort
 from processing.search.tantivy import TantivySearch
-from tests.contracts.search import SearchContract
+from processing.search.tantivy_folder import IndexFolder
+from processing.search.tantivy_layout import Layout
+from tests.contracts.search import SearchContract, crash_id, fill, found, make_crash, where
 
 
 @pytest.fixture
-def search(tmp_path: Path) -> SearchBackend:
-    engine = TantivySearch(tmp_path / "search")
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "search"
+
+
+@pytest.fixture
+def search(folder: Path) -> SearchBackend:
+    engine = TantivySearch(folder, lock_timeout_seconds=10)
     engine.index({})
     return engine
 
 
 class TestTantivyKeepsTheContract(SearchContract):
     pass
+
+
+def in_child(folder: Path, number: int) -> None:
+    """Index a crash from another process."""
+    TantivySearch(folder).index({crash_id(number): make_crash(uuid=crash_id(number))})
+
+
+def run_child(folder: Path, number: int) -> None:
+    child = multiprocessing.get_context("spawn").Process(target=in_child, args=(folder, number))
+    child.start()
+    child.join(60)
+    assert child.exitcode == 0
+
+
+def test_what_another_process_commits_is_found_by_the_next_search(
+    search: SearchBackend, folder: Path
+) -> None:
+    assert found(search) == []
+    run_child(folder, 3)
+    assert found(search) == [3]
+
+
+def test_searching_follows_a_rebuild_by_somebody_else(search: SearchBackend, folder: Path) -> None:
+    fill(search, make_crash())
+    assert found(search) == [0]
+    TantivySearch(folder).rebuild([[crash_id(5)]], lambda key: make_crash(uuid=key))
+    assert found(search) == [5]
+    assert len(list(folder.glob("index-*"))) == 1
+
+
+def test_folder_is_for_its_owner_only(search: SearchBackend, folder: Path) -> None:
+    fill(search, make_crash())
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_missing_index_is_named_with_the_way_out(folder: Path) -> None:
+    engine = TantivySearch(folder)
+    assert not engine.state().exists
+    for ask in (engine.check, lambda: engine.search(Query())):
+        with pytest.raises(SearchError, match=r"no search index .* manage.py searchindex --rebuild"):
+            ask()
+
+
+def test_index_that_vanished_is_not_replaced_by_an_empty_one(search: SearchBackend, folder: Path) -> None:
+    fill(search, make_crash())
+    (folder / "current").unlink()
+    with pytest.raises(SearchError, match=r"manage\.py searchindex --rebuild"):
+        fill(search, make_crash())
+    assert search.rebuild([[crash_id(0)]], lambda key: make_crash(uuid=key)) == 1
+    assert found(search) == [0]
+
+
+@pytest.mark.parametrize("damage", ["meta", "fields", "segments", "cut"])
+def test_damaged_index_is_an_error_with_the_way_out_and_can_be_made_anew(
+    search: SearchBackend, folder: Path, damage: str
+) -> None:
+    fill(search, make_crash(signature="a"), make_crash(signature="b"))
+    (index,) = folder.glob("index-*")
+    match damage:
+        case "meta":
+            (index / "meta.json").write_text("{broken")
+        case "fields":
+            (index / "fields.json").unlink()
+        case "segments":
+            for file in index.glob("*.idx"):
+                file.unlink()
+        case "cut":
+            for file in (*index.glob("*.fast"), *index.glob("*.term")):
+                os.truncate(file, 10)
+    fresh = TantivySearch(folder)
+    with pytest.raises(SearchError, match=r"manage\.py searchindex --rebuild"):
+        fresh.search(
+            Query(sort=(Sort(search_field("date")),), aggregations=(Facet(search_field("signature")),))
+        )
+    assert fresh.rebuild([[crash_id(1)]], lambda key: make_crash(uuid=key)) == 1
+    assert found(fresh) == [1]
+
+
+def test_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    engine = TantivySearch(tmp_path / "file" / "search")
+    for ask in (engine.check, lambda: engine.index({})):
+        with pytest.raises(SearchError, match="file/search"):
+            ask()
+
+
+def test_writer_that_waits_too_long_says_for_what(folder: Path) -> None:
+    engine = TantivySearch(folder, lock_timeout_seconds=0.05)
+    engine.index({})
+    with (folder / "write.lock").open() as lock:
+        fcntl.flock(lock.fileno(), fcntl.LOCK_EX)
+        with pytest.raises(SearchError, match=r"write.lock is held by another process"):
+            engine.index({})
+        assert found(engine) == []
+    engine.index({})
+
+
+def test_only_one_rebuild_at_a_time(search: SearchBackend, folder: Path) -> None:
+    def batches() -> Iterator[list[str]]:
+        with pytest.raises(SearchError, match=r"rebuild\.lock is held"):
+            TantivySearch(folder).rebuild([], lambda _: None)
+        yield []
+
+    assert search.rebuild(batches(), lambda _: None) == 0
+
+
+def test_rebuild_that_was_killed_leaves_nothing_behind(search: SearchBackend, folder: Path) -> None:
+    def killed() -> Iterator[list[str]]:
+        yield [crash_id(1)]
+        os._exit(9)
+
+    child = multiprocessing.get_context("fork").Process(
+        target=search.rebuild, args=(killed(), lambda key: make_crash(uuid=key))
+    )
+    child.start()
+    child.join(60)
+    assert child.exitcode == 9
+    assert len(list(folder.glob("index-*"))) == 2
+    fill(search, make_crash())
+    assert found(search) == [0]
+    assert len(list(folder.glob("index-*"))) == 1
+
+
+def test_document_that_breaks_a_batch_leaves_the_index_as_it_was_and_writable(search: SearchBackend) -> None:
+    fill(search, make_crash(signature="old"))
+
+    class Bomb(dict[str, object]):
+        def get(self, key: str, default: object = None) -> object:
+            raise RuntimeError("no such luck")
+
+    with pytest.raises(RuntimeError):
+        search.index({crash_id(0): make_crash(signature="new"), crash_id(1): Bomb()})
+    assert found(search, where("signature", Operator.IS, "old")) == [0]
+    fill(search, make_crash(signature="newer"))
+    assert found(search, where("signature", Operator.IS, "newer")) == [0]
+
+
+def make_older_index(folder: Path) -> SearchBackend:
+    """An index made when ``uptime`` was text, ``reason`` did not exist and ``signature`` was what it is."""
+    current = Layout.current()
+    older = {name: kind for name, kind in current.kinds.items() if name != "reason"}
+    older["uptime"] = SearchKind.KEYWORD
+    folder.mkdir()
+    IndexFolder(folder, lock_timeout_seconds=1).create("current", Layout(older))
+    return TantivySearch(folder)
+
+
+def test_index_of_older_fields_stays_searchable_and_writable(folder: Path) -> None:
+    engine = make_older_index(folder)
+    fill(engine, make_crash(signature="s", uptime=5, reason="SIGSEGV"))
+    assert found(engine, where("signature", Operator.IS, "s")) == [0]
+    assert engine.state().outdated
+    for condition in (where("uptime", Operator.IS, 5), where("reason", Operator.IS, "SIGSEGV")):
+        with pytest.raises(SearchError, match=r"(uptime|reason).* manage.py searchindex --rebuild"):
+            found(engine, condition)
+    for query in (
+        Query(columns=(search_field("reason"),)),
+        Query(aggregations=(Facet(search_field("product"), facets=(Facet(search_field("reason")),)),)),
+        Query(aggregations=(Histogram(search_field("uptime"), 1),)),
+        Query(sort=(Sort(search_field("uptime")),)),
+    ):
+        with pytest.raises(SearchError, match="searchindex --rebuild"):
+            engine.search(query)
+
+
+def test_rebuild_takes_changed_fields_in(folder: Path) -> None:
+    engine = make_older_index(folder)
+    fill(engine, make_crash(uptime=5, reason="SIGSEGV"))
+    engine.rebuild([[crash_id(0)]], lambda key: make_crash(uuid=key, uptime=5, reason="SIGSEGV"))
+    assert not engine.state().outdated
+    assert found(engine, where("uptime", Operator.GREATER, 4), where("reason", Operator.IS, "SIGSEGV")) == [0]
+
+
+def test_text_across_more_frames_than_the_engine_follows_is_found_all_the_same(search: SearchBackend) -> None:
+    fill(search, *(make_crash(proto_signature=f"f{n} | g{n} | main") for n in range(17_000)))
+    condition = where("proto_signature", Operator.CONTAINS, "99 | g")
+    assert search.search(Query(filters=(condition,), size=0)).total == 170
+
+
+def test_long_part_of_a_stack_can_be_looked_for_frame_by_frame(search: SearchBackend) -> None:
+    frames = [f"mozilla::namespace{n}::Function{n}(char const*)" for n in range(40)]
+    fill(
+        search,
+        make_crash(proto_signature=" | ".join(frames)),
+        make_crash(proto_signature=" | ".join(frames[::-1])),
+    )
+    operand = " | ".join(frames[3:37])[5:-5].replace("*", r"\*")
+    assert len(operand) > 1_000
+    assert found(search, where("proto_signature", Operator.CONTAINS, operand)) == [0]
+    with pytest.raises(BadQuery, match="too long or too complex"):
+        found(search, where("signature", Operator.CONTAINS, operand))
