@@ -19,6 +19,11 @@ MAX_FRAMES = 500
 #: Frames that are kept of all stacks together before further stacks are cut to FEW_FRAMES.
 MAX_ALL_FRAMES = 50_000
 FEW_FRAMES = 20
+#: Lists inside one frame: a hostile dump can have thousands of unloaded modules at one address.
+MAX_INLINES = 100
+MAX_FRAME_MODULES = 20
+#: The longest text of one frame, module or other value that is read at all. Names of functions reach 80 KB.
+MAX_VALUE_CHARACTERS = 256 * 1024
 #: Entries that are kept of the other lists that a dump can make long; the largest seen in the wild are far below.
 MAX_THREADS = 2_000
 MAX_MODULES = 5_000
@@ -27,6 +32,8 @@ MAX_HANDLES = 5_000
 #: A parser of one value: from where it starts to the value and where it ends.
 _Parser = Callable[[int], tuple[Any, int]]
 
+#: Everything up to the next bracket that does not stand inside a string.
+_TO_BRACKET = re.compile(r'[^"\[\]{}]*+(?:"(?:[^"\\]++|\\.)*+"[^"\[\]{}]*+)*+', re.DOTALL)
 _BLANKS = re.compile(r"[ \t\r\n]*")
 
 
@@ -40,7 +47,7 @@ class TooLarge(Exception):
 
 @dataclass(frozen=True)
 class Cut:
-    """A list that was cut: its dotted path in the document, how many items it had, and how many it has now."""
+    """Something that was cut: the dotted path of a list in the document, how many items it had, how many it has now."""
 
     path: str
     before: int
@@ -87,6 +94,7 @@ class _Reader:
         self._text = text
         self._decode = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode
         self._frames_kept = 0
+        self._too_long = 0
         self.cuts: list[Cut] = []
 
     def document(self) -> dict[str, Any]:
@@ -100,6 +108,8 @@ class _Reader:
         document, end = self._object(parsers)(self._skip(0))
         if not isinstance(document, dict) or self._skip(end) != len(self._text):
             raise ValueError("expected one JSON object and nothing after it")
+        if self._too_long:
+            self.cuts.append(Cut("too_long_values", self._too_long, 0))
         return document
 
     def _thread(self, path: str) -> _Parser:
@@ -116,7 +126,35 @@ class _Reader:
         return parse_thread
 
     def _value(self, at: int) -> tuple[Any, int]:
+        """Decode a value; null stands for one that is too long."""
+        if (
+            self._text[at : at + 1] in ("{", "[")
+            and (end := self._end_of_brackets(at)) - at > MAX_VALUE_CHARACTERS
+        ):
+            self._too_long += 1
+            return None, end
         return self._decode(self._text, at)
+
+    def _end_of_brackets(self, at: int) -> int:
+        """Find where a list or object ends without decoding it. Raises: ValueError when it does not end."""
+        depth = 0
+        while True:
+            match = _TO_BRACKET.match(self._text, at)
+            at = match.end() if match else at
+            if at >= len(self._text) or self._text[at] == '"':
+                raise ValueError(f"a list or object does not end before {at}")
+            depth += 1 if self._text[at] in "[{" else -1
+            at += 1
+            if depth == 0:
+                return at
+
+    def _frame(self, at: int) -> tuple[Any, int]:
+        frame, at = self._value(at)
+        if isinstance(frame, dict):
+            for name, limit in (("inlines", MAX_INLINES), ("unloaded_modules", MAX_FRAME_MODULES)):
+                if isinstance(items := frame.get(name), list):
+                    del items[limit:]
+        return frame, at
 
     def _object(self, parsers: Mapping[str, _Parser]) -> _Parser:
         """Parse an object whose values at some keys have parsers of their own; other JSON (null) is taken as it is."""
@@ -145,7 +183,9 @@ class _Reader:
             head: list[Any] = []
             tail: deque[Any] = deque(maxlen=limit - limit // 2)
             total, at = self._items(
-                at, lambda index, item: (head if index < limit // 2 else tail).append(item)
+                at,
+                lambda index, item: (head if index < limit // 2 else tail).append(item),
+                lambda index: self._frame,
             )
             if total > limit:
                 tail.popleft()

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -140,9 +139,9 @@ class Stackwalker:
             return Walk(WalkStatus.EMPTY, log="Shortcut for 0-bytes minidump.")
         files = _Scratch(workdir, dump)
         command = [*self._wrapper, *self._command(dump, files, symbol_folders, annotations)]
-        limit = min(self._limits.timeout_seconds, timeout_seconds or self._limits.timeout_seconds)
+        limit = self._limits.timeout_seconds if timeout_seconds is None else timeout_seconds
         started = time.monotonic()
-        return_code, timed_out = _run(command, files.stderr, limit)
+        return_code, timed_out = _run(command, files.stderr, min(limit, self._limits.timeout_seconds))
         seconds = time.monotonic() - started
         log = files.read_log()
         if timed_out:
@@ -166,7 +165,7 @@ class Stackwalker:
         command += [f"--symbols-path={folder}" for folder in symbol_folders] or [
             f"--symbols-path={files.no_symbols()}"
         ]
-        if extra := {key: annotations[key] for key in ANNOTATIONS_READ if key in annotations}:
+        if extra := {key: sent for key in ANNOTATIONS_READ if isinstance(sent := annotations.get(key), str)}:
             files.annotations.write_text(json.dumps(extra))
             command.append(f"--evil-json={files.annotations}")
         return [*command, str(dump)]
@@ -290,20 +289,24 @@ def _read_version(path: Path) -> str:
 
 def _isolation() -> tuple[str, ...]:
     """Give the words that, put before a command, take its network away and let it die with us, as far as we may."""
-    return (*_first_that_works(_NO_NETWORK), *_first_that_works(_DIES_WITH_PARENT))
+    words: tuple[str, ...] = ()
+    for choices in (_NO_NETWORK, _DIES_WITH_PARENT):
+        works = next((choice for choice in choices if _can_run([*words, *choice, "true"])), None)
+        if works is None:
+            logger.info("%s cannot be used here; the stackwalker runs without it", " ".join(choices[0]))
+        words += works or ()
+    return words
 
 
 #: As root, then as a plain user with a user namespace.
 _NO_NETWORK = (("unshare", "--net"), ("unshare", "--user", "--net"))
+#: Comes second: a new user namespace would reset it.
 _DIES_WITH_PARENT = (("setpriv", "--pdeathsig", "KILL"),)
 
 
-def _first_that_works(prefixes: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-    for prefix in prefixes:
-        if shutil.which(prefix[0]) is None:
-            continue
-        tried = subprocess.run([*prefix, "true"], capture_output=True, stdin=subprocess.DEVNULL, timeout=30)
-        if tried.returncode == 0:
-            return prefix
-    logger.info("%s cannot be used here; the stackwalker runs without it", prefixes[0][0])
-    return ()
+def _can_run(command: Sequence[str]) -> bool:
+    try:
+        subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, timeout=30, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return True

@@ -85,6 +85,22 @@ def test_other_long_lists_keep_their_beginning(name: str, limit: int):
     assert cuts == (Cut(name, limit + 3, limit),)
 
 
+def test_lists_inside_a_frame_are_bounded():
+    frame = {"inlines": [{"function": "f"}] * 5000, "unloaded_modules": [{"module": "m"}] * 5000}
+    kept = parse({"threads": [{"frames": [frame, None, 5]}]})[0]["threads"][0]["frames"]
+    assert [len(kept[0]["inlines"]), len(kept[0]["unloaded_modules"])] == [100, 20]
+    assert kept[1:] == [None, 5]
+
+
+def test_a_value_that_is_too_long_is_left_out_without_being_decoded():
+    huge = [{"a]": '}\\"['}] * 100_000
+    document, cuts = parse(
+        {"soft_errors": huge, "modules": [{"x": huge}, {"x": 1}], "pid": 7, "a": "x" * 500_000}
+    )
+    assert document == {"soft_errors": None, "modules": [None, {"x": 1}], "pid": 7, "a": "x" * 500_000}
+    assert cuts == (Cut("too_long_values", 2, 0),)
+
+
 @pytest.mark.parametrize("proc_limits", [None, [], {}, {"limits": None}, {"limits": [None, 5]}])
 def test_odd_process_limits_are_left_alone(proc_limits: Any):
     assert parse({"proc_limits": proc_limits}) == ({"proc_limits": proc_limits}, ())

@@ -6,6 +6,8 @@ import os
 import shutil
 import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ import pytest
 from processing.stackwalker import runner
 from processing.stackwalker.runner import Limits, Stackwalker, StackwalkerMissing, Walk
 from tests import minidumps
+from tests.settings import CHECKOUT
 from tests.waiting import wait_until
 
 MODULE = minidumps.Module("/opt/app/crashy", base=0x400000, size=0x10000)
@@ -193,6 +196,34 @@ def is_running(pid: int) -> bool:
     return state != "Z"
 
 
+@pytest.mark.skipif(
+    "setpriv" not in runner._isolation(), reason="setpriv of util-linux is not on this machine"
+)
+def test_a_walk_ends_with_the_worker_that_is_killed(tmp_path: Path):
+    pid_file = tmp_path / "pid"
+    path = program(tmp_path, f"echo $$ > {pid_file}.new; mv {pid_file}.new {pid_file}; exec sleep 300\n")
+    dump = tmp_path / "dump"
+    dump.write_bytes(b"MDMP")
+    worker = subprocess.Popen([sys.executable, "-c", WORKER, path, dump, tmp_path], cwd=CHECKOUT)
+    try:
+        wait_until(pid_file.exists)
+        assert is_running(int(pid_file.read_text()))
+    finally:
+        worker.kill()
+        worker.wait()
+    wait_until(lambda: not is_running(int(pid_file.read_text())))
+
+
+WORKER = """
+import sys
+from pathlib import Path
+from processing.stackwalker.runner import Stackwalker
+
+path, dump, workdir = map(Path, sys.argv[1:])
+Stackwalker(path).walk(dump, workdir, [], {})
+"""
+
+
 def test_children_that_outlive_the_program_are_killed_too(tmp_path: Path):
     pid_file = tmp_path / "pid"
     path = program(tmp_path, f'sleep 300 & echo $! > {pid_file}; echo \'{{"status": "OK"}}\' > "$output"\n')
@@ -253,9 +284,7 @@ def test_the_program_sees_nothing_of_our_environment(tmp_path: Path, monkeypatch
     assert "s3cr3t" not in done.log
 
 
-@pytest.mark.skipif(
-    not runner._first_that_works(runner._NO_NETWORK), reason="no network namespaces on this machine"
-)
+@pytest.mark.skipif("unshare" not in runner._isolation(), reason="no network namespaces on this machine")
 def test_the_program_has_no_network(tmp_path: Path):
     body = "cat /proc/net/dev >&2; cat /proc/net/route >&2; exit 1\n"
     done = walk(Stackwalker(program(tmp_path, body), Limits(timeout_seconds=60)), tmp_path, b"MDMP")
