@@ -7,7 +7,7 @@ import csv
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import Any, Protocol
 
 from signatures.crashdata import from_processed_crash
 from signatures.generator import SignatureGenerator
@@ -32,7 +32,14 @@ class Comparison:
         return self.old == self.new
 
 
-Writer = Callable[[Iterable[Comparison], TextIO, bool], None]
+class TextOutput(Protocol):
+    """Where comparisons are written: an open text file, or what Django gives its commands."""
+
+    def write(self, text: str, /) -> object:
+        """Write text that ends in a newline."""
+
+
+Writer = Callable[[Iterable[Comparison], TextOutput, bool], None]
 """Writes comparisons as they come: (comparisons, output, whether to add how each signature came to be)."""
 
 
@@ -55,7 +62,7 @@ def different_only(comparisons: Iterable[Comparison]) -> Iterator[Comparison]:
     return (comparison for comparison in comparisons if not comparison.is_same)
 
 
-def write_text(comparisons: Iterable[Comparison], output: TextIO, verbose: bool = False) -> None:
+def write_text(comparisons: Iterable[Comparison], output: TextOutput, verbose: bool = False) -> None:
     """Write blocks of lines for people to read in a terminal."""
     for each in comparisons:
         lines = [
@@ -71,7 +78,7 @@ def write_text(comparisons: Iterable[Comparison], output: TextIO, verbose: bool 
         output.write("\n".join(lines) + "\n\n")
 
 
-def write_csv(comparisons: Iterable[Comparison], output: TextIO, verbose: bool = False) -> None:
+def write_csv(comparisons: Iterable[Comparison], output: TextOutput, verbose: bool = False) -> None:
     """Write a table with a header, all fields quoted; ``verbose`` adds the columns ``debug`` and ``extra``."""
     writer = csv.writer(output, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow((*CSV_HEADER, "debug", "extra") if verbose else CSV_HEADER)
@@ -82,7 +89,7 @@ def write_csv(comparisons: Iterable[Comparison], output: TextIO, verbose: bool =
         writer.writerow(row)
 
 
-def write_markdown(comparisons: Iterable[Comparison], output: TextIO, verbose: bool = False) -> None:
+def write_markdown(comparisons: Iterable[Comparison], output: TextOutput, verbose: bool = False) -> None:
     """Write lists for pasting into a bug tracker."""
     for each in comparisons:
         lines = [
