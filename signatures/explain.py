@@ -1,7 +1,8 @@
 """Say how a signature came to be: for each frame and for each rule what happened, and why.
 
 Generating a signature only notes what it decides (``Draft.events``); the sentences and look-ups here are made when
-somebody asks, so an explanation is always at hand and costs nothing until then.
+somebody asks, so an explanation is always at hand and costs nothing until then. Names, frame texts and signatures are
+cut to 1,000 characters here, because a crash may hold longer ones.
 """
 
 from collections.abc import Iterator, Sequence
@@ -45,8 +46,7 @@ class FrameExplanation(NamedTuple):
     """One frame: the raw name, the rule that normalised it, its text, the decision, the entry that decided.
 
     ``decision`` is one of: before sentinel, empty, irrelevant, duplicate, prefix, end, beyond end. ``entry`` is the
-    list entry behind it, ``sentinel`` the one at which the walk started, each None where there is none. Raw names and
-    texts are cut to 1,000 characters.
+    list entry behind it, ``sentinel`` the one at which the walk started, each None where there is none.
     """
 
     raw: str
@@ -104,7 +104,8 @@ def debug_log(events: Sequence[Event]) -> list[str]:
             case Walked():
                 lines += (f"{event.rule}: {line}" for line in _log_walk(event))
             case Fired() if event.before != event.after:
-                lines.append(f'{event.rule}: change signature: "{event.before}" -> "{event.after}"')
+                before, after = _cut(event.before), _cut(event.after)
+                lines.append(f'{event.rule}: change signature: "{before}" -> "{after}"')
             case Failed():
                 lines.append(f"{event.rule}: failed: {event.error}")
     return lines
@@ -117,10 +118,11 @@ def _log_walk(walked: Walked) -> Iterator[str]:
     source = walked.stack_walk.lists.source
     yield "using included signature lists" if source is None else f"using signature lists from {source}"
     if walked.walk.start >= 0:
-        yield f'sentinel; starting at "{walked.walk.texts[walked.walk.start]}" index {walked.walk.start}'
+        sentinel = _cut(walked.walk.texts[walked.walk.start])
+        yield f'sentinel; starting at "{sentinel}" index {walked.walk.start}'
     for known, decision in zip(walked.walk.frames, walked.walk.decisions, strict=True):
         if decision in _LOGGED_DECISIONS:
-            yield f'{_LOGGED_DECISIONS[decision]}: "{known.text}"'
+            yield f'{_LOGGED_DECISIONS[decision]}: "{_cut(known.text)}"'
 
 
 _LOGGED_DECISIONS = {
@@ -150,7 +152,7 @@ def _explain_rules(events: Sequence[Event], conditions: dict[str, str]) -> Itera
     for rule, condition in conditions.items():
         match happened.get(rule):
             case Fired(_, why, before, after):
-                yield RuleExplanation(rule, True, why, before, after)
+                yield RuleExplanation(rule, True, why, _cut(before), _cut(after))
             case Failed(_, error):
                 yield RuleExplanation(rule, False, f"failed: {error}", None, None)
             case _:

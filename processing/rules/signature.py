@@ -12,7 +12,8 @@ class SignatureGeneratorRule(Rule):
 
     Reads: the stacks in ``json_dump``, Java stack traces, and the fields that `signatures.crashdata` names.
     Fills in: ``signature`` (str), ``proto_signature`` (str: all frames) when there are frames, ``signature_debug``
-    (str: how the signature was made, protected).
+    (str: log of how the signature was made, protected), ``signature_explanation`` (object: the same for pages and
+    programs, public), ``signature_profile`` (str).
     Notes: what the generator has to say.
     """
 
@@ -23,6 +24,8 @@ class SignatureGeneratorRule(Rule):
         result = self._generator.generate(from_processed_crash(ctx.processed_crash))
         ctx.processed_crash["signature"] = result.signature
         ctx.processed_crash["signature_debug"] = "\n".join(result.debug_log)
+        ctx.processed_crash["signature_explanation"] = result.explanation.to_json()
+        ctx.processed_crash["signature_profile"] = result.profile
         if result.proto_signature:
             ctx.processed_crash["proto_signature"] = result.proto_signature
         else:

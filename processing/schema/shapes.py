@@ -160,6 +160,24 @@ JAVA_EXCEPTION: Shape = {
     }
 }
 
+_LIST_ENTRY: Shape = {"line": PUBLIC, "list_name": PUBLIC, "pattern": PUBLIC}
+
+#: How a signature was made: names of public frames, public signatures, and the lists that everybody may read.
+SIGNATURE_EXPLANATION: Shape = {
+    "profile": PUBLIC,
+    "frames": [
+        {
+            "decision": PUBLIC,
+            "entry": _LIST_ENTRY,
+            "raw": PUBLIC,
+            "rule": PUBLIC,
+            "sentinel": _LIST_ENTRY,
+            "text": PUBLIC,
+        }
+    ],
+    "rules": [{"after": PUBLIC, "before": PUBLIC, "fired": PUBLIC, "rule": PUBLIC, "why": PUBLIC}],
+}
+
 #: Sums taken from a memory report, in bytes or counts.
 MEMORY_MEASURES: Shape = dict.fromkeys(
     (

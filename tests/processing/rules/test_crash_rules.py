@@ -325,6 +325,12 @@ def test_the_signature_comes_from_the_stack():
     assert filled["signature"] == "waterwolf::Surface::paint"
     assert filled["proto_signature"] == "waterwolf::Surface::paint | main"
     assert filled["signature_debug"]
+    assert filled["signature_profile"] == "default"
+    frames = filled["signature_explanation"]["frames"]
+    assert [(frame["text"], frame["decision"]) for frame in frames] == [
+        ("waterwolf::Surface::paint", "end"),
+        ("main", "beyond end"),
+    ]
 
 
 def test_without_a_stack_the_signature_says_so():

@@ -61,7 +61,14 @@ PROTECTED_ANNOTATIONS = {
     "RemoteType",
     "URL",
 }
-OUR_OWN_FIELDS = {"failed_rules", "processor_version", "ruleset", "stackwalker_seconds"}
+OUR_OWN_FIELDS = {
+    "failed_rules",
+    "processor_version",
+    "ruleset",
+    "signature_explanation",
+    "signature_profile",
+    "stackwalker_seconds",
+}
 
 
 def rule_names() -> set[str]:
