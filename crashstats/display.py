@@ -105,6 +105,12 @@ def duration(value: Any) -> str:
     return total if abs(seconds) < 60 else f"{total} ({_spelled(seconds)})"
 
 
+def short_duration(value: Any) -> str:
+    """Give seconds as ``0.05 seconds``; what is no number as it is."""
+    seconds = number(value)
+    return text(value) if seconds is None else f"{seconds:,.2f} seconds"
+
+
 def _spelled(seconds: int) -> str:
     """The two largest units: finer ones tell nobody anything."""
     parts, rest = [], abs(seconds)

@@ -15,6 +15,7 @@ from crashstats.display import (
     moment,
     percentage,
     quantity,
+    short_duration,
     text,
     web_address,
     yes_no,
@@ -164,7 +165,7 @@ DETAILS: tuple[tuple[str, tuple[Shown, ...]], ...] = (
         (
             Shown("Stackwalker's verdict", "mdsw_status_string"),
             Shown("Stackwalker", "stackwalk_version"),
-            Shown("Stack walking", "stackwalker_seconds", duration),
+            Shown("Stack walking took", "stackwalker_seconds", short_duration),
             Shown("Stackwalker's messages", "mdsw_stderr", is_long=True),
             Shown("Ruleset", "ruleset"),
             Shown("Failed rules", "failed_rules", lines),

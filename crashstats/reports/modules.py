@@ -45,7 +45,7 @@ class Module:
 
 @dataclass(frozen=True)
 class Modules:
-    """Loaded and unloaded modules; ``left_out`` says what is not shown, "" when all is."""
+    """Loaded and unloaded modules; ``left_out`` says what is not shown, "" when all is, as ``summary`` without any."""
 
     loaded: tuple[Module, ...]
     unloaded: tuple[Module, ...]
@@ -94,5 +94,7 @@ def _summarize(modules: tuple[Module, ...]) -> str:
     counts = [
         (state, sum(module.symbols is state for module in modules)) for state in (LOADED, MISSING, CORRUPT)
     ]
+    if not modules:
+        return ""
     known = ", ".join(f"{count:,} with {state.label} symbols" for state, count in counts if count)
     return plural(len(modules), "module") + (f": {known}" if known else "")

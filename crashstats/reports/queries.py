@@ -70,6 +70,10 @@ class Report:
         return f"[@ {self.signature}] - {self.product} {self.version}".strip()
 
     @property
+    def has_java(self) -> bool:
+        return bool(self.java_exceptions or self.java_stack_trace)
+
+    @property
     def signature_link(self) -> str:
         return with_query("signature", signature=self.signature, product=self.product)
 
@@ -144,10 +148,10 @@ class Unprocessed:
     @property
     def way_out(self) -> str:
         if self.has_failed:
-            return "The report is kept as it came. An administrator can have it processed again."
+            return "The report is kept as it came, and an operator can have it processed again:"
         if self.state == CrashState.DELETED:
             return "Reports are kept for a limited time only."
-        return "It was processed once. An administrator can have it processed again."
+        return "It was processed once, and an operator can have it processed again:"
 
 
 def load_report(storage: CrashStorage, crash_id: str, allowed: Collection[str]) -> Report:

@@ -15,6 +15,9 @@ MAX_FRAMES = 400
 MAX_OTHER_FRAMES = 50
 MAX_OTHER_THREADS = 120
 
+#: Rows of a thread that are seen at once; later ones, of an endless recursion say, are folded.
+FIRST_FRAMES = 60
+
 _TRUSTS = {
     "context": "the registers at the moment of the crash",
     "cfi": "the unwind information of the module",
@@ -80,6 +83,14 @@ class Thread:
     summary: str
     left_out: str = ""
     last_error: str = ""
+
+    @property
+    def first_frames(self) -> tuple[Frame, ...]:
+        return self.frames[:FIRST_FRAMES]
+
+    @property
+    def later_frames(self) -> tuple[Frame, ...]:
+        return self.frames[FIRST_FRAMES:]
 
     @property
     def title(self) -> str:
@@ -165,12 +176,13 @@ def frame_number(frame: Mapping[str, Any], index: int) -> str:
 
 
 def _row(frame: Mapping[str, Any], number: str, module: str, trust: str) -> Frame:
+    function = describe_function(frame)
     source, link = describe_source(frame)
     folder, slash, file = source.rpartition("/")
     return Frame(
         number=number,
         module=module,
-        parts=emphasize(function) if (function := describe_function(frame)) else (),
+        parts=emphasize(function) if function else (),
         folder=folder + slash,
         file=file,
         source_link=link,
