@@ -31,266 +31,419 @@ _ROWS: tuple[Annotation, ...] = (
         sent_by="collector",
     ),
     Annotation(
-        "submitted_timestamp", "ISO time (UTC) of acceptance.", sent_by="collector", permission=PUBLIC
+        "submitted_timestamp",
+        "When the collector accepted the report: ISO 8601 in UTC.",
+        sent_by="collector",
+        permission=PUBLIC,
     ),
-    Annotation("uuid", "Crash id; last six characters are YYMMDD.", sent_by="collector", permission=PUBLIC),
-    Annotation("version", "Layout number of the raw crash; now 2.", sent_by="collector", permission=PUBLIC),
-    Annotation("AbortMessage", "Text passed to the abort helper.", permission=PUBLIC),
-    Annotation("Accessibility", "Active while assistive technology is in use.", permission=PUBLIC),
-    Annotation("AccessibilityClient", "External assistive client.", sent_by="Windows", permission=PUBLIC),
+    Annotation("uuid", "The crash id.", sent_by="collector", permission=PUBLIC),
+    Annotation("version", "Version of the raw crash's layout: 2.", sent_by="collector", permission=PUBLIC),
+    Annotation("AbortMessage", "Text that the program gave when it aborted itself.", permission=PUBLIC),
+    Annotation("Accessibility", "The word Active while assistive technology is in use.", permission=PUBLIC),
     Annotation(
-        "AccessibilityInProcClient",
-        "Hex mask of in-process assistive clients.",
+        "AccessibilityClient",
+        "Assistive program outside of the process.",
         sent_by="Windows",
         permission=PUBLIC,
     ),
-    Annotation("AdapterDeviceID", "GPU device.", permission=PUBLIC),
-    Annotation("AdapterDriverVersion", "GPU driver version.", permission=PUBLIC),
-    Annotation("AdapterSubsysID", "GPU subsystem.", permission=PUBLIC),
-    Annotation("AdapterVendorID", "GPU vendor.", permission=PUBLIC),
+    Annotation(
+        "AccessibilityInProcClient",
+        "Hex mask of the assistive programs inside the process.",
+        sent_by="Windows",
+        permission=PUBLIC,
+    ),
+    Annotation("AdapterDeviceID", "Graphics device.", permission=PUBLIC),
+    Annotation("AdapterDriverVersion", "Version of the graphics driver.", permission=PUBLIC),
+    Annotation("AdapterSubsysID", "Subsystem of the graphics device.", permission=PUBLIC),
+    Annotation("AdapterVendorID", "Maker of the graphics device.", permission=PUBLIC),
     Annotation(
         "Add-ons",
-        "Comma list of URL-encoded id:version.",
+        "The active add-ons: URL-encoded id:version, separated by commas.",
         sent_by="Firefox desktop, Thunderbird",
         permission=PUBLIC,
     ),
-    Annotation("additional_minidumps", "Suffixes of the extra dumps, e.g. browser."),
-    Annotation("Android_Board", "Board name.", sent_by="Android apps", permission=PUBLIC),
-    Annotation("Android_Brand", "Brand.", sent_by="Android apps", permission=PUBLIC),
-    Annotation("Android_CPU_ABI", "First ABI.", sent_by="Android apps", permission=PUBLIC),
-    Annotation("Android_CPU_ABI2", "Second ABI.", sent_by="Android apps", permission=PUBLIC),
-    Annotation("Android_Device", "Device code.", sent_by="Android apps", permission=PUBLIC),
-    Annotation("Android_Display", "Build text shown to the user.", sent_by="Android apps", permission=PUBLIC),
-    Annotation("Android_Fingerprint", "Unique build text.", sent_by="Android apps", permission=PUBLIC),
-    Annotation("Android_Hardware", "Hardware name.", sent_by="Android apps", permission=PUBLIC),
-    Annotation("Android_Manufacturer", "Maker.", sent_by="Android apps", permission=PUBLIC),
-    Annotation("Android_Model", "Model.", sent_by="Android apps", permission=PUBLIC),
+    Annotation("additional_minidumps", "Names of the further dumps without their prefix, such as browser."),
+    Annotation("Android_Board", "Name of the device's board.", sent_by="Android apps", permission=PUBLIC),
     Annotation(
-        "Android_PackageName",
-        "Package id; the collector checks it per product.",
+        "Android_Brand", "Brand under which the device is sold.", sent_by="Android apps", permission=PUBLIC
+    ),
+    Annotation(
+        "Android_CPU_ABI", "First binary interface of the device.", sent_by="Android apps", permission=PUBLIC
+    ),
+    Annotation(
+        "Android_CPU_ABI2",
+        "Second binary interface of the device.",
+        sent_by="Android apps",
+        permission=PUBLIC,
+    ),
+    Annotation("Android_Device", "Code name of the device.", sent_by="Android apps", permission=PUBLIC),
+    Annotation(
+        "Android_Display", "Build of Android as users see it.", sent_by="Android apps", permission=PUBLIC
+    ),
+    Annotation(
+        "Android_Fingerprint",
+        "Text that is unique for a build of Android.",
         sent_by="Android apps",
         permission=PUBLIC,
     ),
     Annotation(
-        "Android_Version", "SDK level with codename in brackets.", sent_by="Android apps", permission=PUBLIC
+        "Android_Hardware", "Name of the hardware from the kernel.", sent_by="Android apps", permission=PUBLIC
     ),
-    Annotation("AppInitDLLs", "Injected AppInit libraries.", sent_by="Windows", permission=PUBLIC),
+    Annotation("Android_Manufacturer", "Maker of the device.", sent_by="Android apps", permission=PUBLIC),
+    Annotation(
+        "Android_Model", "Model of the device as users see it.", sent_by="Android apps", permission=PUBLIC
+    ),
+    Annotation(
+        "Android_PackageName",
+        "Package name of the application.",
+        sent_by="Android apps",
+        permission=PUBLIC,
+    ),
+    Annotation(
+        "Android_Version",
+        "API level with its code name in brackets.",
+        sent_by="Android apps",
+        permission=PUBLIC,
+    ),
+    Annotation(
+        "AppInitDLLs",
+        "Libraries that Windows loads into every program.",
+        sent_by="Windows",
+        permission=PUBLIC,
+    ),
     Annotation(
         "ApplicationBuildID",
-        "Build number of the app (BuildID is then the engine's).",
+        "Build number of the app; BuildID is that of the engine then.",
         sent_by="Fenix, Focus",
         permission=PUBLIC,
     ),
     Annotation(
         "AsyncShutdownTimeout",
-        "JSON text: phase and conditions that blocked shutdown, or plain text.",
+        "What blocked the shutdown: JSON, or plain text.",
         permission=PUBLIC,
     ),
     Annotation(
-        "AvailablePageFile", "Commit space left in bytes.", sent_by="Windows, Linux", permission=PUBLIC
+        "AvailablePageFile",
+        "Bytes of memory that can still be committed.",
+        sent_by="Windows, Linux",
+        permission=PUBLIC,
     ),
     Annotation(
-        "AvailablePhysicalMemory", "Free RAM in bytes.", sent_by="Windows, macOS, Linux", permission=PUBLIC
+        "AvailablePhysicalMemory", "Bytes of free RAM.", sent_by="Windows, macOS, Linux", permission=PUBLIC
     ),
     Annotation(
-        "AvailableVirtualMemory", "Free virtual memory in bytes.", sent_by="Windows, Linux", permission=PUBLIC
+        "AvailableVirtualMemory", "Bytes of free address space.", sent_by="Windows, Linux", permission=PUBLIC
     ),
     Annotation(
         "BackgroundTaskName",
-        "Task name of background mode.",
+        "Name of the background task that is running.",
         sent_by="Firefox desktop, Thunderbird",
         permission=PUBLIC,
     ),
     Annotation(
-        "Breadcrumbs", "JSON list (or object with values) of events before the crash.", sent_by="Android apps"
+        "Breadcrumbs",
+        "Events before the crash: JSON, a list or an object that holds one.",
+        sent_by="Android apps",
     ),
     Annotation(
-        "BuildID", "Build timestamp YYYYMMDDHHMMSS; the engine's on mobile.", sent_by="all", permission=PUBLIC
+        "BuildID",
+        "Date and time of the build, YYYYMMDDHHMMSS; that of the engine on mobile.",
+        sent_by="all",
+        permission=PUBLIC,
     ),
-    Annotation("Comments", "User's own words.", sent_by="all"),
-    Annotation("CoMarshalInterfaceFailure", "COM marshalling failure.", sent_by="Windows", permission=PUBLIC),
+    Annotation("Comments", "What the user wrote about the crash.", sent_by="all"),
     Annotation(
-        "CoUnmarshalInterfaceResult", "COM unmarshalling result.", sent_by="Windows", permission=PUBLIC
+        "CoMarshalInterfaceFailure",
+        "What failed when a COM interface was marshalled.",
+        sent_by="Windows",
+        permission=PUBLIC,
+    ),
+    Annotation(
+        "CoUnmarshalInterfaceResult",
+        "Result of unmarshalling a COM interface.",
+        sent_by="Windows",
+        permission=PUBLIC,
     ),
     Annotation(
         "ContentSandboxCapabilities",
-        "Capability mask of the content sandbox.",
+        "Mask of what the sandbox of content processes can do.",
         sent_by="Linux",
         permission=PUBLIC,
     ),
-    Annotation("ContentSandboxCapable", "1 if sandboxing is possible.", permission=PUBLIC),
-    Annotation("ContentSandboxEnabled", "1 if it is on.", permission=PUBLIC),
-    Annotation("ContentSandboxLevel", "Level.", permission=PUBLIC),
+    Annotation("ContentSandboxCapable", "1 when content processes can be sandboxed.", permission=PUBLIC),
+    Annotation("ContentSandboxEnabled", "1 when content processes are sandboxed.", permission=PUBLIC),
+    Annotation("ContentSandboxLevel", "How strict the sandbox of content processes is.", permission=PUBLIC),
     Annotation(
         "CPUArchitecture",
-        "Architecture name; used when no dump tells it.",
+        "Processor architecture; used when no dump tells it.",
         sent_by="crash pings, clients without a dump",
         permission=PUBLIC,
     ),
     Annotation(
-        "CPUInfo", "Family/model/stepping.", sent_by="crash pings, clients without a dump", permission=PUBLIC
+        "CPUInfo",
+        "Family, model and stepping of the processor; used when no dump tells it.",
+        sent_by="crash pings, clients without a dump",
+        permission=PUBLIC,
     ),
     Annotation(
         "CPUMicrocodeVersion",
-        "Hex microcode revision; read by the stackwalker from the annotations file.",
+        "Revision of the processor's microcode, in hex.",
         sent_by="Firefox desktop, Thunderbird",
         permission=PUBLIC,
     ),
-    Annotation("CrashTime", "Epoch seconds of the crash.", sent_by="all", permission=PUBLIC),
     Annotation(
-        "DistributionID", "Distributor id.", sent_by="Firefox desktop, Thunderbird", permission=PUBLIC
+        "CrashTime",
+        "When the crash happened by the client's clock, in epoch seconds.",
+        sent_by="all",
+        permission=PUBLIC,
     ),
-    Annotation("DOMFissionEnabled", "1 with site isolation.", permission=PUBLIC),
-    Annotation("DOMIPCEnabled", "1 with content processes.", permission=PUBLIC),
-    Annotation("DumperError", "Dump writer failure text."),
+    Annotation(
+        "DistributionID",
+        "Who distributed the build.",
+        sent_by="Firefox desktop, Thunderbird",
+        permission=PUBLIC,
+    ),
+    Annotation(
+        "DOMFissionEnabled", "1 when sites are isolated in processes of their own.", permission=PUBLIC
+    ),
+    Annotation("DOMIPCEnabled", "1 when tabs run in content processes.", permission=PUBLIC),
+    Annotation("DumperError", "Why the dump could not be written well."),
     Annotation(
         "EMCheckCompatibility",
-        "True when add-on compatibility is checked.",
+        "The word true when the compatibility of add-ons is checked.",
         sent_by="Firefox desktop, Thunderbird",
         permission=PUBLIC,
     ),
-    Annotation(
-        "GleanClientId", "Client id of the crash ping; added during ping import.", sent_by="crash pings only"
-    ),
-    Annotation("GMPLibraryPath", "Media plugin path."),
-    Annotation("GMPPlugin", "1 for media plugin processes.", permission=PUBLIC),
-    Annotation("GraphicsCriticalError", "Graphics error log.", permission=PUBLIC),
+    Annotation("GleanClientId", "Telemetry id of the client.", sent_by="crash pings only"),
+    Annotation("GMPLibraryPath", "Path of the media plugin's library."),
+    Annotation("GMPPlugin", "1 in media plugin processes.", permission=PUBLIC),
+    Annotation("GraphicsCriticalError", "Log of graphics errors.", permission=PUBLIC),
     Annotation(
         "GraphicsStartupTest",
-        "1 inside the driver guard.",
+        "1 while the graphics driver is tried out.",
         sent_by="Firefox desktop, Thunderbird",
         permission=PUBLIC,
     ),
-    Annotation("Hang", "Ui or shutdown.", permission=PUBLIC),
+    Annotation("Hang", "Kind of hang: ui or shutdown.", permission=PUBLIC),
     Annotation(
         "HasDeviceTouchScreen",
-        "1 with a touch screen.",
+        "1 when the device has a touch screen.",
         sent_by="Firefox desktop, Thunderbird",
         permission=PUBLIC,
     ),
     Annotation(
         "InstallTime",
-        "Epoch seconds of installation.",
+        "When the product was installed, in epoch seconds.",
         sent_by="Firefox desktop, Thunderbird",
         permission=PUBLIC,
     ),
-    Annotation("ipc_channel_error", "Channel error, e.g. ShutDownKill.", permission=PUBLIC),
-    Annotation("IPCFatalErrorMsg", "Fatal IPC error.", permission=PUBLIC),
-    Annotation("IPCFatalErrorProtocol", "Its protocol.", permission=PUBLIC),
-    Annotation("IPCMessageName", "Oversized message.", permission=PUBLIC),
-    Annotation("IPCMessageSize", "Its size.", permission=PUBLIC),
-    Annotation("IPCShutdownState", "RecvShutdown or SendFinishShutdown.", permission=PUBLIC),
-    Annotation("IPCSystemError", "Last system error.", permission=PUBLIC),
-    Annotation("IsGarbageCollecting", "GC running.", permission=PUBLIC),
     Annotation(
-        "JavaException", "JSON with the structured exception; values may be private.", sent_by="Android apps"
+        "ipc_channel_error",
+        "Failure of the channel between two processes, such as ShutDownKill.",
+        permission=PUBLIC,
     ),
-    Annotation("JavaStackTrace", "Plain Java trace; may be private.", sent_by="Android apps"),
-    Annotation("JSLargeAllocationFailure", "State of the large-allocation handling.", permission=PUBLIC),
+    Annotation("IPCFatalErrorMsg", "Text of a fatal error between two processes.", permission=PUBLIC),
+    Annotation(
+        "IPCFatalErrorProtocol",
+        "Protocol in which the fatal error between two processes happened.",
+        permission=PUBLIC,
+    ),
+    Annotation(
+        "IPCMessageName", "Name of the message between two processes that was too large.", permission=PUBLIC
+    ),
+    Annotation(
+        "IPCMessageSize", "Bytes of the message between two processes that was too large.", permission=PUBLIC
+    ),
+    Annotation(
+        "IPCShutdownState",
+        "How far the shutdown of the content process had come: RecvShutdown or SendFinishShutdown.",
+        permission=PUBLIC,
+    ),
+    Annotation(
+        "IPCSystemError", "Last system error number in the channel between two processes.", permission=PUBLIC
+    ),
+    Annotation("IsGarbageCollecting", "1 while garbage is collected.", permission=PUBLIC),
+    Annotation(
+        "JavaException",
+        "The Java exception and its causes as JSON; messages may be private.",
+        sent_by="Android apps",
+    ),
+    Annotation("JavaStackTrace", "The Java stack trace; messages may be private.", sent_by="Android apps"),
+    Annotation("JSLargeAllocationFailure", "State of a large allocation that failed.", permission=PUBLIC),
     Annotation(
         "LinuxLSBDescription",
-        "Distribution text; used when no dump has it.",
+        "Name of the Linux distribution; used when no dump tells it.",
         sent_by="Linux crash pings",
         permission=PUBLIC,
     ),
-    Annotation("MacAvailableMemorySysctl", "Kernel memory level.", sent_by="macOS", permission=PUBLIC),
-    Annotation("MacMemoryPressure", "Pressure state.", sent_by="macOS", permission=PUBLIC),
     Annotation(
-        "MacMemoryPressureCriticalTime", "Epoch of last Critical.", sent_by="macOS", permission=PUBLIC
+        "MacAvailableMemorySysctl",
+        "Percent of memory that macOS calls available.",
+        sent_by="macOS",
+        permission=PUBLIC,
     ),
-    Annotation("MacMemoryPressureNormalTime", "Epoch of last Normal.", sent_by="macOS", permission=PUBLIC),
+    Annotation("MacMemoryPressure", "Memory pressure.", sent_by="macOS", permission=PUBLIC),
     Annotation(
-        "MacMemoryPressureSysctl", "4 critical, 2 warning, 1 normal.", sent_by="macOS", permission=PUBLIC
+        "MacMemoryPressureCriticalTime",
+        "When memory pressure last became critical, in epoch seconds.",
+        sent_by="macOS",
+        permission=PUBLIC,
     ),
-    Annotation("MacMemoryPressureWarningTime", "Epoch of last Warning.", sent_by="macOS", permission=PUBLIC),
     Annotation(
-        "Marionette", "1 under WebDriver Classic.", sent_by="Firefox desktop, Thunderbird", permission=PUBLIC
+        "MacMemoryPressureNormalTime",
+        "When memory pressure last became normal, in epoch seconds.",
+        sent_by="macOS",
+        permission=PUBLIC,
+    ),
+    Annotation(
+        "MacMemoryPressureSysctl",
+        "Memory pressure as a number: 4 critical, 2 warning, 1 normal.",
+        sent_by="macOS",
+        permission=PUBLIC,
+    ),
+    Annotation(
+        "MacMemoryPressureWarningTime",
+        "When memory pressure last became a warning, in epoch seconds.",
+        sent_by="macOS",
+        permission=PUBLIC,
+    ),
+    Annotation(
+        "Marionette",
+        "1 while the product is driven through WebDriver Classic.",
+        sent_by="Firefox desktop, Thunderbird",
+        permission=PUBLIC,
     ),
     Annotation(
         "ModuleSignatureInfo",
-        "JSON text {signer: [module, …]}; read by the stackwalker; sometimes arrives as an object.",
+        "Who signed which modules: JSON, signer to list of modules.",
         sent_by="Windows",
     ),
-    Annotation("MozCrashReason", "Assertion text; may be private."),
-    Annotation("Notes", "Application notes.", permission=PUBLIC),
-    Annotation("OOMAllocationSize", "Bytes of the failed allocation.", permission=PUBLIC),
+    Annotation("MozCrashReason", "Text of the failed assertion; may be private."),
+    Annotation("Notes", "Notes of the application.", permission=PUBLIC),
+    Annotation("OOMAllocationSize", "Bytes that were asked for when memory ran out.", permission=PUBLIC),
     Annotation(
         "OS",
-        "System name, same names as the stackwalker's.",
+        "Operating system, named as the stackwalker does; used when no dump tells it.",
         sent_by="crash pings, clients without a dump",
         permission=PUBLIC,
     ),
     Annotation(
-        "OSVersion", "System version.", sent_by="crash pings, clients without a dump", permission=PUBLIC
-    ),
-    Annotation("PHCAllocStack", "Decimal addresses of the allocation."),
-    Annotation("PHCBaseAddress", "Decimal address."),
-    Annotation("PHCFreeStack", "Decimal addresses of the free."),
-    Annotation("PHCKind", "Kind of heap-checker hit; the collector always accepts these."),
-    Annotation("PHCUsableSize", "Bytes."),
-    Annotation("PluginFilename", "Plugin file (plugin processes).", permission=PUBLIC),
-    Annotation("PluginName", "Plugin name.", permission=PUBLIC),
-    Annotation("PluginVersion", "Plugin version.", permission=PUBLIC),
-    Annotation(
-        "ProcessType",
-        "Content, gpu, plugin, rdd, socket, utility …; absent or main for the parent.",
+        "OSVersion",
+        "Version of the operating system; used when no dump tells it.",
+        sent_by="crash pings, clients without a dump",
         permission=PUBLIC,
     ),
-    Annotation("ProductID", "Product UUID.", permission=PUBLIC),
-    Annotation("ProductName", "Product name; required by the collector.", sent_by="all", permission=PUBLIC),
-    Annotation("QuotaManagerShutdownTimeout", "Storage objects that blocked shutdown.", permission=PUBLIC),
-    Annotation("ReleaseChannel", "Channel; may be null.", sent_by="all", permission=PUBLIC),
+    Annotation("PHCAllocStack", "Who allocated the block that the heap checker watched: decimal addresses."),
+    Annotation("PHCBaseAddress", "Start of the block that the heap checker watched, in decimal."),
+    Annotation("PHCFreeStack", "Who freed the block that the heap checker watched: decimal addresses."),
+    Annotation("PHCKind", "What the probabilistic heap checker found."),
+    Annotation("PHCUsableSize", "Bytes of the block that the heap checker watched."),
+    Annotation("PluginFilename", "File of the plugin, in plugin processes.", permission=PUBLIC),
+    Annotation("PluginName", "Name of the plugin, in plugin processes.", permission=PUBLIC),
+    Annotation("PluginVersion", "Version of the plugin, in plugin processes.", permission=PUBLIC),
     Annotation(
-        "RemoteAgent", "1 under WebDriver BiDi.", sent_by="Firefox desktop, Thunderbird", permission=PUBLIC
+        "ProcessType",
+        "Which of the product's processes crashed; missing or main for the one that starts the others.",
+        permission=PUBLIC,
     ),
-    Annotation("RemoteType", "Web, file, extension … possibly with an origin."),
+    Annotation("ProductID", "UUID of the product.", permission=PUBLIC),
+    Annotation("ProductName", "Name of the product.", sent_by="all", permission=PUBLIC),
+    Annotation(
+        "QuotaManagerShutdownTimeout",
+        "What the storage of websites did when it blocked the shutdown.",
+        permission=PUBLIC,
+    ),
+    Annotation(
+        "ReleaseChannel", "Channel by which the build was released.", sent_by="all", permission=PUBLIC
+    ),
+    Annotation(
+        "RemoteAgent",
+        "1 while the product is driven through WebDriver BiDi.",
+        sent_by="Firefox desktop, Thunderbird",
+        permission=PUBLIC,
+    ),
+    Annotation("RemoteType", "Kind of content process; may name a site."),
     Annotation(
         "SafeMode", "1 in troubleshoot mode.", sent_by="Firefox desktop, Thunderbird", permission=PUBLIC
     ),
     Annotation(
-        "SecondsSinceLastCrash", "Seconds.", sent_by="Firefox desktop, Thunderbird", permission=PUBLIC
-    ),
-    Annotation("ShutdownProgress", "Shutdown notification reached.", permission=PUBLIC),
-    Annotation(
-        "ShutdownReason",
-        "Unknown, AppClose, AppRestart, OSForceClose, OSSessionEnd, OSShutdown, WinUnexpectedMozQuit.",
+        "SecondsSinceLastCrash",
+        "Seconds since the crash before.",
+        sent_by="Firefox desktop, Thunderbird",
         permission=PUBLIC,
     ),
-    Annotation("StartupCrash", "1 during start-up.", permission=PUBLIC),
-    Annotation("StartupTime", "Epoch seconds of process start.", sent_by="all", permission=PUBLIC),
+    Annotation("ShutdownProgress", "How far the shutdown had come.", permission=PUBLIC),
+    Annotation(
+        "ShutdownReason",
+        "Why the product was shutting down, such as AppClose or OSShutdown.",
+        permission=PUBLIC,
+    ),
+    Annotation("StartupCrash", "1 while the product is starting.", permission=PUBLIC),
+    Annotation(
+        "StartupTime", "When the process was started, in epoch seconds.", sent_by="all", permission=PUBLIC
+    ),
     Annotation(
         "SubmittedFrom",
-        "Auto, Infobar, AboutCrashes, CrashedTab, Client.",
+        "Where in the product the report was sent from.",
         sent_by="Firefox desktop, Thunderbird",
         permission=PUBLIC,
     ),
     Annotation(
         "SubmittedFromInfobar",
-        "Deprecated; 1/true meaning Infobar.",
+        "1 or true when sent from the infobar; deprecated.",
         sent_by="Firefox desktop, Thunderbird",
         permission=PUBLIC,
     ),
-    Annotation("SystemMemoryUsePercentage", "Percent of RAM used.", sent_by="Windows", permission=PUBLIC),
-    Annotation("TelemetryEnvironment", "JSON text of the client environment.", permission=PUBLIC),
-    Annotation("Throttleable", "0 = the collector must accept.", permission=PUBLIC),
-    Annotation("TotalPageFile", "Commit limit in bytes.", sent_by="Windows, Linux", permission=PUBLIC),
-    Annotation("TotalPhysicalMemory", "RAM in bytes.", sent_by="Windows, macOS, Linux", permission=PUBLIC),
-    Annotation("TotalVirtualMemory", "Address space in bytes.", sent_by="Windows", permission=PUBLIC),
-    Annotation("UptimeTS", "Seconds with fraction.", permission=PUBLIC),
-    Annotation("URL", "Page address."),
-    Annotation("useragent_locale", "Locale.", permission=PUBLIC),
-    Annotation("UtilityActorsName", "Comma list of actors in a utility process.", permission=PUBLIC),
-    Annotation("UtilityProcessSandboxingKind", "Sandbox kind number.", permission=PUBLIC),
-    Annotation("Vendor", "Vendor.", sent_by="all", permission=PUBLIC),
-    Annotation("Version", "Product version without beta or ESR suffix.", sent_by="all", permission=PUBLIC),
-    Annotation("WindowsErrorReporting", "1 if caught through WER.", sent_by="Windows", permission=PUBLIC),
+    Annotation("SystemMemoryUsePercentage", "Percent of RAM in use.", sent_by="Windows", permission=PUBLIC),
     Annotation(
-        "Winsock_LSP",
-        "Network service providers injected; kept raw only.",
+        "TelemetryEnvironment",
+        "What the client's telemetry says about its environment, as JSON.",
+        permission=PUBLIC,
+    ),
+    Annotation("Throttleable", "0 when the collector must not refuse the report.", permission=PUBLIC),
+    Annotation(
+        "TotalPageFile",
+        "Bytes of memory that can be committed at most.",
+        sent_by="Windows, Linux",
+        permission=PUBLIC,
+    ),
+    Annotation("TotalPhysicalMemory", "Bytes of RAM.", sent_by="Windows, macOS, Linux", permission=PUBLIC),
+    Annotation("TotalVirtualMemory", "Bytes of address space.", sent_by="Windows", permission=PUBLIC),
+    Annotation("UptimeTS", "Seconds from start to crash, with fraction.", permission=PUBLIC),
+    Annotation("URL", "Address of the page that was open."),
+    Annotation("useragent_locale", "Language of the installation.", permission=PUBLIC),
+    Annotation(
+        "UtilityActorsName", "Actors that run in the utility process, separated by commas.", permission=PUBLIC
+    ),
+    Annotation(
+        "UtilityProcessSandboxingKind",
+        "Number that says how the utility process is sandboxed.",
+        permission=PUBLIC,
+    ),
+    Annotation("Vendor", "Maker of the product.", sent_by="all", permission=PUBLIC),
+    Annotation(
+        "Version",
+        "Version of the product, without what marks beta and extended support releases.",
+        sent_by="all",
+        permission=PUBLIC,
+    ),
+    Annotation(
+        "WindowsErrorReporting",
+        "1 when caught through Windows Error Reporting.",
         sent_by="Windows",
         permission=PUBLIC,
     ),
-    Annotation("XPCOMSpinEventLoopStack", "Nested event-loop spins.", permission=PUBLIC),
+    Annotation(
+        "Winsock_LSP",
+        "Network service providers that put themselves into the process.",
+        sent_by="Windows",
+        permission=PUBLIC,
+    ),
+    Annotation(
+        "XPCOMSpinEventLoopStack",
+        "Who was spinning the event loop, nested, when the crash happened.",
+        permission=PUBLIC,
+    ),
 )
 
 #: Raw crash key to its row.

@@ -62,10 +62,11 @@ def to_text(value: Any) -> str:
 
 def to_boolean(value: Any) -> bool:
     """Take ``1``, ``0``, ``true``, ``false`` in any letter case, as text or as JSON. Raises: BadValue."""
-    try:
-        return _BOOLEANS[str(value).lower()]
-    except (KeyError, ValueError) as exc:
-        raise BadValue("has a non-boolean value") from exc
+    if isinstance(value, int) and value in (0, 1):  # JSON's own true and false are such ints too
+        return bool(value)
+    if isinstance(value, str) and value.lower() in _BOOLEANS:
+        return _BOOLEANS[value.lower()]
+    raise BadValue("has a non-boolean value")
 
 
 def to_integer(value: Any) -> int:
@@ -87,7 +88,8 @@ def to_integer(value: Any) -> int:
 def to_number(value: Any) -> float:
     """Take a finite number, as text or as JSON. Raises: BadValue."""
     try:
-        number = math.nan if isinstance(value, bool) or "_" in str(value) else float(value)
+        is_odd = isinstance(value, bool) or (isinstance(value, str) and "_" in value)
+        number = math.nan if is_odd else float(value)
     except (TypeError, ValueError, OverflowError) as exc:
         raise BadValue("has a non-float value") from exc
     if not math.isfinite(number):

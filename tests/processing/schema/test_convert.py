@@ -120,3 +120,13 @@ def test_clean_text_can_be_written(text: str):
     assert cleaned.encode().decode() == cleaned
     if not any("\ud800" <= character <= "\udfff" for character in text):
         assert cleaned == text
+
+
+def test_values_that_are_nested_without_end_hurt_nobody():
+    deep: Any = []
+    for _ in range(100_000):
+        deep = [deep]
+    for row in registry.FIELDS:
+        if row.annotation:
+            with pytest.raises(BadValue):
+                convert.convert(deep, row)
