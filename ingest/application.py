@@ -20,6 +20,7 @@ from ingest.limits import Limits
 from ingest.metrics import CONTENT_TYPE as METRICS_CONTENT_TYPE
 from ingest.metrics import Metrics, client_family
 from ingest.payload import CrashReport, parse_boundary, parse_payload
+from ingest.server import LengthBody
 from processing.errors import StorageError
 
 log = getLogger(__name__)
@@ -210,14 +211,15 @@ class Application:
         return Answer("200 OK", self._metrics.exposition(), METRICS_CONTENT_TYPE)
 
 
-@dataclass(slots=True)
 class _Body:
     """The body of one request and what its headers say about it."""
 
-    environ: Environ
-    limits: Limits
-    received_bytes: int = 0
-    finished: bool = False
+    def __init__(self, environ: Environ, limits: Limits) -> None:
+        self.environ = environ
+        self.limits = limits
+        self.received_bytes = 0
+        self.finished = False
+        self._source = LengthBody.of(environ) or environ["wsgi.input"]
 
     @property
     def content_type(self) -> str:
@@ -249,7 +251,7 @@ class _Body:
     def read(self, size: int, ticket: Ticket) -> bytes:
         """Give the next piece as it came over the wire. Raises: ClientTimeout, PayloadTooLarge, Overloaded."""
         try:
-            piece: bytes = self.environ["wsgi.input"].read(size)
+            piece: bytes = self._source.read(size)
         except OSError:
             piece = b""  # the client has closed; what came before may be whole
         if not piece and getattr(self.environ.get("gunicorn.socket"), "timed_out", False):

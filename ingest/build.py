@@ -53,7 +53,9 @@ def build_application() -> Application:
             spool=spool,
             publisher=publisher,
             throttler=Throttler(options["throttle_rules"]),
-            recent=RecentReports(options["folder"] / "recent", window_seconds=options["deduplicate_seconds"]),
+            recent=RecentReports(
+                options["folder"] / "recent_reports", window_seconds=options["deduplicate_seconds"]
+            ),
             metrics=metrics,
             retries=SaveRetries(
                 budget_seconds=options["save_seconds"], first_wait_seconds=0.1, pause_seconds=5

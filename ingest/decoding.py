@@ -9,16 +9,16 @@ from typing import IO, Any, cast
 from ingest.errors import MalformedPayload, PayloadTooLarge, UnsupportedEncoding
 from ingest.limits import Limits
 
-#: Gives at most so many bytes; fewer only at the end, then none. May raise what `ingest.errors` lists.
+#: Gives at most so many bytes, none only at the end. May raise what `ingest.errors` lists.
 Read = Callable[[int], bytes]
 
-PIECE_BYTES = 64 * 1024
+PIECE_BYTES = 128 * 1024
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_WINDOW_BYTES = 8 * 1024 * 1024
 
 
 def pieces(encoding: str, read: Read, limits: Limits) -> Iterator[bytes]:
-    """Give the decoded body in pieces of at most about 64 KB.
+    """Give the decoded body in pieces of at most about 128 KB.
 
     Args: ``encoding`` is the header's value: none, ``identity``, ``gzip``, ``x-gzip``, ``deflate`` or ``zstd``, in any
     case.

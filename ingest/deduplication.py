@@ -2,72 +2,65 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import shutil
-import threading
+import mmap
+import os
+import struct
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from processing import crashid
+
+#: Key, time of saving (seconds since 1970), crash id.
+_ENTRY = struct.Struct("<20sd36s")
+_ENTRIES = 1 << 15
 
 
 class RecentReports:
     """Remembers saved reports for some minutes, for all processes on one machine, across restarts.
 
     A report is known by a hash of its annotations, its dumps and its sender; the sender's address is part of the hash
-    and of nothing else. A report is a symbolic link named by the hash that points to its crash id, in a folder per
-    period: one system call to make, two to look up, and old ones go by the folder.
+    and of nothing else. The memory is one file of 2 MB that the processes share: a table in which a report's place
+    follows from its hash, and newer ones replace older ones. Reading an entry while another process writes it gives a
+    key that does not fit, or a crash id that is none: then the report counts as new.
 
-    Args: ``window_seconds`` is how long a report is remembered, up to twice as long; 0 switches it off.
+    Args: ``window_seconds`` is how long a report is remembered; 0 switches it off. Make one per process.
+    Raises: OSError when the file cannot be made.
     """
 
-    def __init__(self, folder: Path, *, window_seconds: int) -> None:
-        self._folder = folder
+    def __init__(self, path: Path, *, window_seconds: int) -> None:
         self._window_seconds = window_seconds
-        self._lock = threading.Lock()
-        self._period = -1
+        if not window_seconds:
+            return
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.truncate(descriptor, _ENTRIES * _ENTRY.size)
+            self._table = mmap.mmap(descriptor, _ENTRIES * _ENTRY.size)
+        finally:
+            os.close(descriptor)
 
-    def key(self, report_digest: bytes, client: str) -> str:
-        return hashlib.sha256(report_digest + client.encode("utf-8", "replace")).hexdigest()
+    def key(self, report_digest: bytes, client: str) -> bytes:
+        return hashlib.sha256(report_digest + client.encode("utf-8", "replace")).digest()[:20]
 
-    def find(self, key: str) -> str | None:
+    def find(self, key: bytes) -> str | None:
         """Give the crash id of the same report when it was saved a short time ago."""
         if not self._window_seconds:
             return None
-        period = self._current_period()
-        for folder in (str(period), str(period - 1)):
-            try:
-                crash_id = str((self._folder / folder / key).readlink())
-            except OSError:
-                continue
-            return crash_id if crashid.is_valid(crash_id) else None
+        found, saved_at, crash_id = _ENTRY.unpack_from(self._table, self._place(key))
+        if found != key or not 0 <= time.time() - saved_at <= self._window_seconds:
+            return None
+        with suppress(UnicodeDecodeError):
+            text = crash_id.decode("ascii")
+            if crashid.is_valid(text):
+                return str(text)
         return None
 
-    def remember(self, key: str, crash_id: str) -> None:
-        """Call this once a report is saved. A report that cannot be remembered is no error: it was saved."""
-        if not self._window_seconds:
-            return
-        link = self._folder / str(self._current_period()) / key
-        with contextlib.suppress(OSError):  # the same report twice at the same time, or a full disk
-            try:
-                link.symlink_to(crash_id)
-            except FileNotFoundError:
-                link.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                link.symlink_to(crash_id)
+    def remember(self, key: bytes, crash_id: str) -> None:
+        """Call this once a report is saved, never earlier: who is told of a first crash id must find the crash."""
+        if self._window_seconds:
+            _ENTRY.pack_into(self._table, self._place(key), key, time.time(), crash_id.encode("ascii"))
 
-    def _current_period(self) -> int:
-        period = int(time.time() // self._window_seconds)
-        if period != self._period and self._lock.acquire(blocking=False):
-            try:
-                self._period = period
-                self._remove_before(period - 1)
-            finally:
-                self._lock.release()
-        return period
-
-    def _remove_before(self, period: int) -> None:
-        with contextlib.suppress(OSError):
-            for folder in self._folder.iterdir():
-                if folder.name.isdecimal() and int(folder.name) < period:
-                    shutil.rmtree(folder, ignore_errors=True)
+    def _place(self, key: bytes) -> int:
+        return int.from_bytes(key[:4]) % _ENTRIES * _ENTRY.size

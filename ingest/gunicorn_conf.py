@@ -24,6 +24,7 @@ keepalive = 5
 limit_request_line = 8190
 limit_request_field_size = 8190
 forwarded_allow_ips = ""  # nothing here depends on what a proxy says
+control_socket_disable = True  # gunicorn would place it in a folder that all systems of a user share
 proc_name = "crashstats-collector"
 
 

@@ -119,6 +119,7 @@ class Metrics:
         self._statsd = statsd
         self._registry = registry or CollectorRegistry()
         self._metrics: dict[str, tuple[Metric, Any]] = {}
+        self._kept: dict[tuple[str, str], Any] = {}
         for metric in METRICS:
             labels = (metric.label,) if metric.label else ()
             name, doc = f"collector_{metric.name}", metric.doc
@@ -133,18 +134,28 @@ class Metrics:
             self._metrics[metric.name] = (metric, made)
 
     def count(self, name: str, label: str = "") -> None:
-        metric, made = self._metrics[name]
-        (made.labels(label) if metric.label else made).inc()
-        if self._statsd is not None and metric.statsd:
-            self._statsd.send(metric.statsd, 1, "c", f"{metric.label}:{label}" if metric.label else "")
+        self._series(name, label).inc()
+        if self._statsd is not None:
+            self._send(name, 1, "c", label)
 
     def observe(self, name: str, value: float, label: str = "") -> None:
-        metric, made = self._metrics[name]
-        (made.labels(label) if metric.label else made).observe(value)
+        self._series(name, label).observe(value)
+        if self._statsd is not None:
+            metric, _ = self._metrics[name]
+            self._send(name, value * 1000 if metric.kind == "seconds" else value, metric.statsd_type, label)
+
+    def _series(self, name: str, label: str) -> Any:
+        """Give what holds the number of one metric with one label; kept, for the look-up takes longer than the rest."""
+        series = self._kept.get((name, label))
+        if series is None:
+            metric, made = self._metrics[name]
+            series = self._kept[name, label] = made.labels(label) if metric.label else made
+        return series
+
+    def _send(self, name: str, value: float, kind: str, label: str) -> None:
+        metric, _ = self._metrics[name]
         if self._statsd is not None and metric.statsd:
-            shown = value * 1000 if metric.kind == "seconds" else value
-            tag = f"{metric.label}:{label}" if metric.label else ""
-            self._statsd.send(metric.statsd, shown, metric.statsd_type, tag)
+            self._statsd.send(metric.statsd, value, kind, f"{metric.label}:{label}" if metric.label else "")
 
     def exposition(self) -> bytes:
         """Give all numbers in Prometheus' text format, summed over the processes when they share them."""

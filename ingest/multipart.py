@@ -39,6 +39,7 @@ class MultipartReader:
     def __init__(self, pieces: Iterator[bytes], boundary: bytes) -> None:
         self._pieces = pieces
         self._delimiter = b"--" + boundary
+        self._text_end = b"\r\n" + self._delimiter
         self._buffer = b""
         self._at = 0
         self._started = False
@@ -60,9 +61,20 @@ class MultipartReader:
             raise MalformedPayload("invalid_payload_structure")
         return _cached_headers(block) if len(block) <= _CACHEABLE_HEADERS else _headers(block)
 
+    def text(self) -> bytes | None:
+        """Give the content of a text part at once when all of it has come already, as it nearly always has; else None."""
+        found = self._buffer.find(self._text_end, self._at - 2)
+        after = found + len(self._text_end)
+        if found < 0 or self._buffer[after : after + 2] not in (b"\r\n", b"--"):
+            return None
+        content = self._buffer[self._at : max(self._at, found)]
+        self._at = after
+        self.line_break_missing = False
+        return content
+
     def content(self, *, is_file: bool) -> Iterator[bytes]:
         """Give the content of the part whose headers came last, in pieces. Only a file may end without a line break."""
-        needle = self._delimiter if is_file else b"\r\n" + self._delimiter
+        needle = self._delimiter if is_file else self._text_end
         undecided = (
             len(needle) + 4
         )  # a line break, a delimiter and two bytes after it may be cut by the end of a piece

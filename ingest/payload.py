@@ -27,6 +27,8 @@ _LONGEST_DUMP_NAME = 30
 _DEEPEST_JSON = 100
 _NOT_IN_DUMP_NAMES = re.compile(r"[^A-Za-z0-9_]+")
 
+_in_order = json.JSONEncoder(sort_keys=True).encode
+
 BOTH_KINDS_NOTE = "includes annotations in both json-encoded extra and formdata parts"
 
 
@@ -63,8 +65,8 @@ class CrashReport:
 
     def digest(self) -> bytes:
         """Give 32 bytes that are the same for the same annotations and dumps, in whatever order they came."""
-        content = [sorted(self.annotations.items()), sorted((k, d.sha256) for k, d in self.dumps.items())]
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).digest()
+        content = [self.annotations, {name: dump.sha256 for name, dump in self.dumps.items()}]
+        return hashlib.sha256(_in_order(content).encode("ascii")).digest()
 
 
 def parse_boundary(content_type: str) -> bytes:
@@ -129,13 +131,12 @@ class _Builder:
         is_text = not headers.has_filename and (
             not headers.content_type or headers.content_type.startswith(b"text/plain")
         )
-        content = reader.content(is_file=headers.has_filename or not (is_text or is_json))
-        if is_json:
-            self._add_json(self._annotation(content))
-        elif is_text:
-            self._add_text(headers, self._annotation(content))
+        if is_text:
+            self._add_text(headers, self._annotation(reader, is_file=False))
+        elif is_json:
+            self._add_json(self._annotation(reader, is_file=headers.has_filename))
         else:
-            self._add_dump(headers, content)
+            self._add_dump(headers, reader.content(is_file=True))
         if reader.line_break_missing:
             self._note("tolerated: no line break after a file")
 
@@ -152,19 +153,26 @@ class _Builder:
         if note not in self._report.notes:
             self._report.notes.append(note)
 
-    def _annotation(self, content: Iterator[bytes]) -> bytes:
+    def _annotation(self, reader: MultipartReader, *, is_file: bool) -> bytes:
         """Collect the content of a text or JSON part, which stays in memory."""
+        whole = None if is_file else reader.text()
+        if whole is not None:
+            self._count_annotation(len(whole), len(whole))
+            return whole
         pieces: list[bytes] = []
         size = 0
-        for piece in content:
+        for piece in reader.content(is_file=is_file):
             pieces.append(piece)
             size += len(piece)
-            self._annotation_bytes += len(piece)
-            if size > self._limits.annotation_bytes:
-                raise PayloadTooLarge("one_annotation")
-            if self._annotation_bytes > self._limits.all_annotations_bytes:
-                raise PayloadTooLarge("all_annotations")
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            self._count_annotation(size, len(piece))
+        return b"".join(pieces)
+
+    def _count_annotation(self, size: int, added: int) -> None:
+        self._annotation_bytes += added
+        if size > self._limits.annotation_bytes:
+            raise PayloadTooLarge("one_annotation")
+        if self._annotation_bytes > self._limits.all_annotations_bytes:
+            raise PayloadTooLarge("all_annotations")
 
     def _add_text(self, headers: PartHeaders, content: bytes) -> None:
         self._has_text = True

@@ -50,7 +50,7 @@ class Publisher:
         self._timeout_seconds = timeout_seconds
         self._pause_seconds = pause_seconds
         self._paused_until = 0.0
-        self._idle: queues.LifoQueue[_Connection | None] = queues.LifoQueue()
+        self._idle: queues.SimpleQueue[_Connection | None] = queues.SimpleQueue()
         for _ in range(connections):
             self._idle.put(None)
 

@@ -10,6 +10,7 @@ import socket
 import time
 from typing import Any
 
+from gunicorn.http.body import LengthReader  # type: ignore[import-untyped]
 from gunicorn.workers import gthread  # type: ignore[import-untyped]
 
 _LINGER_SECONDS = 2.0
@@ -39,22 +40,64 @@ class ClientSocket(socket.socket):
     def recv(self, size: int, flags: int = 0, /) -> bytes:
         if self._deadline is None:
             return super().recv(size, flags)
-        remaining = self._deadline - time.monotonic()
-        if self.timed_out or remaining <= 0:
-            self.timed_out = True
+        if self.timed_out:
             return b""
-        self.settimeout(remaining)
         try:
-            data = super().recv(size, flags)
+            data = super().recv(size, flags | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            data = self._wait_and_receive(size, flags)
+        self._deadline += len(data) / self.minimum_rate
+        return data
+
+    def _wait_and_receive(self, size: int, flags: int) -> bytes:
+        try:
+            self.settimeout(max(0.001, (self._deadline or 0) - time.monotonic()))
+            return super().recv(size, flags)
         except TimeoutError:
             self.timed_out = True
             return b""
-        self._deadline += len(data) / self.minimum_rate
-        return data
+        finally:
+            self.setblocking(True)
 
     def end_requests(self) -> None:
         """Let `recv` wait as long as the socket's own timeout says."""
         self._deadline = None
+
+
+class LengthBody:
+    """Reads a body whose length is known straight from the socket.
+
+    gunicorn's own `wsgi.input` copies every byte several times on its way; for large dumps that costs more than hashing
+    them. It is left as if it had been read, so that the connection can be used again.
+    """
+
+    def __init__(self, sock: ClientSocket, body: Any) -> None:
+        self._sock = sock
+        self._reader = body.reader
+        self._buffered: bytes = self._reader.unreader.take_buffered()
+
+    @classmethod
+    def of(cls, environ: dict[str, Any]) -> LengthBody | None:
+        """Give one when gunicorn's request is served by `CollectorWorker` and has a Content-Length."""
+        sock, body = environ.get("gunicorn.socket"), environ["wsgi.input"]
+        if isinstance(sock, ClientSocket) and isinstance(getattr(body, "reader", None), LengthReader):
+            return cls(sock, body)
+        return None
+
+    def read(self, size: int) -> bytes:
+        """Give what is there, at most ``size`` bytes; nothing at the end. Waits as `ClientSocket` does."""
+        size = min(size, self._reader.length)
+        if not size:
+            return b""
+        if self._buffered:
+            data, rest = self._buffered[:size], self._buffered[size:]
+            self._buffered = rest
+            if self._reader.length == size:
+                self._reader.unreader.unread(rest)  # the start of the connection's next request
+        else:
+            data = self._sock.recv(size)
+        self._reader.length -= len(data)
+        return data
 
 
 class CollectorWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
