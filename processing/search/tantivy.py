@@ -17,6 +17,7 @@ from tantivy import FieldType, Order
 
 from processing.errors import BadQuery, SearchError
 from processing.schema.field import Field
+from processing.schema.registry import search_field
 from processing.search import aggregations
 from processing.search.aggregations import (
     FIXED_INTERVALS,
@@ -214,10 +215,12 @@ def _writer(folder: Path) -> Iterator[tuple[tantivy.IndexWriter, Layout]]:
         with _engine_errors(folder):
             writer.commit()
     except BaseException:
-        writer.rollback()
+        with _engine_errors(folder):
+            writer.rollback()
         raise
     finally:
-        writer.wait_merging_threads()
+        with _engine_errors(folder):
+            writer.wait_merging_threads()
 
 
 def _write(folder: Path, processed_crashes: Mapping[str, Mapping[str, Any]]) -> None:
@@ -229,6 +232,7 @@ def _write(folder: Path, processed_crashes: Mapping[str, Mapping[str, Any]]) -> 
 
 def _delete_before(folder: Path, midnight: int) -> int:
     with _writer(folder) as (writer, layout):
+        layout.require(search_field(DATE))
         doomed = tantivy.Query.range_query(
             layout.schema, DATE, FieldType.Integer, upper_bound=midnight, include_upper=False
         )

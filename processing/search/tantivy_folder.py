@@ -17,6 +17,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 import tantivy
 
@@ -26,6 +27,8 @@ from processing.search.tantivy_layout import WORDS_ANALYZER, Layout
 REBUILD = "manage.py searchindex --rebuild"
 _FIELDS = "fields.json"
 _LOCK_POLL_SECONDS = 0.02
+#: A writer that looks whether a rebuild is under way holds the lock for a moment.
+_REBUILD_LOCK_SECONDS = 1.0
 
 
 class IndexFolder:
@@ -44,34 +47,36 @@ class IndexFolder:
         return self._target("next")
 
     def create(self, link: str, layout: Layout) -> Path:
-        """Make an empty index and let ``link`` (``current`` or ``next``) point at it."""
+        """Make an empty index and let ``link`` (``current`` or ``next``) point at it. Only while writing."""
         folder = self.path / f"index-{uuid.uuid4().hex}"
-        folder.mkdir(mode=0o700)
-        tantivy.Index(layout.schema, path=str(folder))
-        (folder / _FIELDS).write_text(layout.to_json())
-        _sync(folder / _FIELDS)
-        _sync(folder)
+        try:
+            folder.mkdir(mode=0o700)
+            tantivy.Index(layout.schema, path=str(folder))
+            (folder / _FIELDS).write_text(layout.to_json())
+            _sync(folder / _FIELDS)
+            _sync(folder)
+        except (OSError, ValueError) as exc:
+            raise SearchError(f"the index {folder} cannot be made: {exc}") from exc
         self._point(link, folder)
         return folder
 
     def promote(self) -> None:
-        """Let searches go to the next index from now on, and remove the one before."""
-        before, after = self.current(), self.next()
-        if after is None:
+        """Let searches go to the next index from now on, and remove the one before. Only while writing."""
+        following = self.next()
+        if following is None:
             raise SearchError(
                 f"the index being made anew in {self.path} is gone; start again with: {REBUILD}"
             )
-        self._point("current", after)
-        self.drop_next(keep=after)
-        if before is not None:
-            shutil.rmtree(before, ignore_errors=True)
+        self._point("current", following)
+        self.drop_next()
 
-    def drop_next(self, keep: Path | None = None) -> None:
-        """Forget the next index, and remove its files unless they are to be kept."""
-        folder = self.next()
+    def drop_next(self) -> None:
+        """Forget the next index, and remove every index that is not in use. Only while writing."""
         (self.path / "next").unlink(missing_ok=True)
-        if folder is not None and folder != keep:
-            shutil.rmtree(folder, ignore_errors=True)
+        current = self.current()
+        for folder in self.path.glob("index-*"):
+            if folder != current:
+                shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -84,13 +89,12 @@ class IndexFolder:
     @contextmanager
     def rebuilding(self) -> Iterator[None]:
         """Be the only one who makes the index anew. Raises: SearchError when somebody else does."""
-        with self._lock("rebuild.lock", 0):
+        with self._lock("rebuild.lock", _REBUILD_LOCK_SECONDS):
             yield
 
     @contextmanager
     def _lock(self, name: str, timeout_seconds: float) -> Iterator[None]:
-        self._make()
-        with (self.path / name).open("w") as file:
+        with self._open_lock(name) as file:
             deadline = time.monotonic() + timeout_seconds
             while not _try_lock(file.fileno()):
                 if time.monotonic() >= deadline:
@@ -102,15 +106,15 @@ class IndexFolder:
             yield
 
     def _is_locked(self, name: str) -> bool:
-        with (self.path / name).open("w") as file:
+        with self._open_lock(name) as file:
             return not _try_lock(file.fileno())
 
-    def _make(self) -> None:
+    def _open_lock(self, name: str) -> TextIO:
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            self.path.chmod(0o700)
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return (self.path / name).open("w")
         except OSError as exc:
-            raise SearchError(f"the search folder {self.path} cannot be made: {exc.strerror}") from exc
+            raise SearchError(f"the search folder {self.path} cannot be written: {exc.strerror}") from exc
 
     def _target(self, link: str) -> Path | None:
         try:
@@ -124,9 +128,12 @@ class IndexFolder:
 
     def _point(self, link: str, folder: Path) -> None:
         fresh = self.path / f".{link}-{uuid.uuid4().hex}"
-        fresh.symlink_to(folder.name)
-        fresh.replace(self.path / link)
-        _sync(self.path)
+        try:
+            fresh.symlink_to(folder.name)
+            fresh.replace(self.path / link)
+            _sync(self.path)
+        except OSError as exc:
+            raise SearchError(f"{self.path / link} cannot be set: {exc.strerror}") from exc
 
 
 def open_index(folder: Path) -> tuple[tantivy.Index, Layout]:

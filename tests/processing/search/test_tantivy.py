@@ -5,8 +5,9 @@ from __future__ import annotations
 import fcntl
 import multiprocessing
 import os
+import resource
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -38,23 +39,49 @@ class TestTantivyKeepsTheContract(SearchContract):
     pass
 
 
-def in_child(folder: Path, number: int) -> None:
-    """Index a crash from another process."""
-    TantivySearch(folder).index({crash_id(number): make_crash(uuid=crash_id(number))})
-
-
-def run_child(folder: Path, number: int) -> None:
-    child = multiprocessing.get_context("spawn").Process(target=in_child, args=(folder, number))
+def run_child(work: Callable[[Path], None], folder: Path) -> int:
+    """Do some work in another process; gives its exit code."""
+    child = multiprocessing.get_context("spawn").Process(target=work, args=(folder,))
     child.start()
     child.join(60)
-    assert child.exitcode == 0
+    assert child.exitcode is not None
+    return child.exitcode
+
+
+def index_crash_3(folder: Path) -> None:
+    TantivySearch(folder).index({crash_id(3): make_crash(uuid=crash_id(3))})
+
+
+def die_in_a_rebuild(folder: Path) -> None:
+    def batches() -> Iterator[list[str]]:
+        yield [crash_id(1)]
+        os._exit(9)
+
+    TantivySearch(folder).rebuild(batches(), lambda key: make_crash(uuid=key))
+
+
+def die_as_a_rebuild_switches(folder: Path) -> None:
+    def batches() -> Iterator[list[str]]:
+        yield [crash_id(1)]
+        (folder / "switched").symlink_to((folder / "next").readlink())
+        (folder / "switched").replace(folder / "current")
+        os._exit(9)
+
+    TantivySearch(folder).rebuild(batches(), lambda key: make_crash(uuid=key))
+
+
+def index_on_a_full_disk(folder: Path) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, 4_000))
+    with pytest.raises(SearchError, match="File too large"):
+        fill(TantivySearch(folder), *(make_crash(signature=f"s{n}" * 50) for n in range(200)))
+    os._exit(3)
 
 
 def test_what_another_process_commits_is_found_by_the_next_search(
     search: SearchBackend, folder: Path
 ) -> None:
     assert found(search) == []
-    run_child(folder, 3)
+    assert run_child(index_crash_3, folder) == 0
     assert found(search) == [3]
 
 
@@ -143,20 +170,29 @@ def test_only_one_rebuild_at_a_time(search: SearchBackend, folder: Path) -> None
 
 
 def test_rebuild_that_was_killed_leaves_nothing_behind(search: SearchBackend, folder: Path) -> None:
-    def killed() -> Iterator[list[str]]:
-        yield [crash_id(1)]
-        os._exit(9)
-
-    child = multiprocessing.get_context("fork").Process(
-        target=search.rebuild, args=(killed(), lambda key: make_crash(uuid=key))
-    )
-    child.start()
-    child.join(60)
-    assert child.exitcode == 9
+    assert run_child(die_in_a_rebuild, folder) == 9
     assert len(list(folder.glob("index-*"))) == 2
     fill(search, make_crash())
     assert found(search) == [0]
     assert len(list(folder.glob("index-*"))) == 1
+
+
+def test_rebuild_that_was_killed_as_it_switched_loses_neither_index(
+    search: SearchBackend, folder: Path
+) -> None:
+    fill(search, make_crash())
+    assert run_child(die_as_a_rebuild_switches, folder) == 9
+    search.index({crash_id(2): make_crash(uuid=crash_id(2))})
+    assert found(search) == [1, 2]
+    assert len(list(folder.glob("index-*"))) == 1
+
+
+def test_full_disk_is_an_error_and_the_index_stays_as_it_was(search: SearchBackend, folder: Path) -> None:
+    fill(search, make_crash(signature="old"))
+    assert run_child(index_on_a_full_disk, folder) == 3
+    assert found(search, where("signature", Operator.IS, "old")) == [0]
+    fill(search, make_crash(signature="new"), make_crash())
+    assert found(search) == [0, 1]
 
 
 def test_document_that_breaks_a_batch_leaves_the_index_as_it_was_and_writable(search: SearchBackend) -> None:
