@@ -7,7 +7,8 @@ import time
 from typing import NoReturn
 
 import psycopg
-from django.db import DatabaseError, connection
+from django.db import Error as DatabaseFailure
+from django.db import connection
 from django.utils import timezone
 from django_q.brokers import Broker
 from django_q.signing import SignedPackage
@@ -52,7 +53,7 @@ class CrashBroker(Broker):  # type: ignore[misc]  # django-q2 has no type hints
             if leases.is_due():
                 return [(None, self._ticket)]
             self._listener.wait(LOOK_SECONDS)
-        except (DatabaseError, psycopg.Error) as exc:
+        except (DatabaseFailure, psycopg.Error) as exc:
             logger.warning("the work queue cannot be read now: %s", type(exc).__name__)
             connection.close()
             self.close()
@@ -78,7 +79,7 @@ class CrashBroker(Broker):  # type: ignore[misc]  # django-q2 has no type hints
     def ping(self) -> bool:
         try:
             leases.is_due()
-        except DatabaseError:
+        except DatabaseFailure:
             return False
         return True
 

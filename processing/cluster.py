@@ -72,18 +72,24 @@ class CrashCluster(Sentinel):  # type: ignore[misc]  # django-q2 has no type hin
                 self._give_up("the monitor")
             if not self.pusher.is_alive():
                 self.reincarnate(self.pusher)
+        logger.info("stopping when the crashes in hand are done")
         self.stop()
+        logger.info("stopped")
 
     def stop(self) -> None:
-        """Let every worker finish what it has begun. Tasks in the queue only say that there is work: drop them."""
-        logger.info("stopping when the crashes in hand are done")
-        self.event_out.set()
-        while self.pusher.is_alive():
-            self._drop_tasks()
-            time.sleep(0.02)
+        """Let every worker finish what it has begun, then end all of them.
+
+        Tasks that are queued only say that there is work, and results say nothing: both may go.
+        """
+        self.pusher.terminate()
+        self.pusher.join()
         self._drop_tasks()
-        super().stop()
-        logger.info("stopped")
+        self._wait_for_busy_workers()
+        children = [*self.pool, self.monitor]
+        for process in children:
+            process.terminate()
+        for process in children:
+            process.join()
 
     def spawn_process(self, target: Callable[..., None], *args: Any) -> BaseProcess:
         process: BaseProcess = get_mp_context().Process(
@@ -117,13 +123,16 @@ class CrashCluster(Sentinel):  # type: ignore[misc]  # django-q2 has no type hin
         logger.critical(
             "%s was killed; ending when the crashes in hand are done, to be started afresh", victim
         )
-        self.pusher.terminate()
-        self._drop_tasks()
-        while any(process.is_alive() and _is_busy(process) for process in self.pool):
-            time.sleep(0.1)
-        for process in (*self.pool, self.monitor):
-            process.terminate()
+        self.stop()
         sys.exit(1)
+
+    def _wait_for_busy_workers(self) -> None:
+        """Look twice before calling a worker idle: it is not busy yet in the moment after it got a task."""
+        deadline = time.monotonic() + Conf.TIMEOUT
+        idle_looks = 0
+        while idle_looks < 2 and time.monotonic() < deadline:
+            idle_looks = 0 if any(_is_busy(process) for process in self.pool) else idle_looks + 1
+            time.sleep(0.1)
 
     def _drop_tasks(self) -> None:
         try:
@@ -134,8 +143,8 @@ class CrashCluster(Sentinel):  # type: ignore[misc]  # django-q2 has no type hin
 
 
 def _is_busy(process: Any) -> bool:
-    """A worker out of time counts as idle: it is about to end."""
-    return bool(process.timer.value > 0)
+    """Read a worker's value without its lock, which a killed worker may hold. One that is out of time is not busy."""
+    return process.is_alive() and bool(process.timer.get_obj().value > 0)
 
 
 def _live_with_parent(parent: int, target: Callable[..., None], *args: Any) -> None:

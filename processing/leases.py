@@ -19,7 +19,8 @@ from itertools import cycle
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
+from django.db import Error as DatabaseFailure
+from django.db import connection, transaction
 
 from processing import crashid
 from processing.models import QueuedCrash
@@ -214,7 +215,7 @@ def _renewed(lease: Lease) -> bool:
     """A database that is away for a moment takes no lease from us: nobody else can ask it for work either."""
     try:
         return renew(lease)
-    except DatabaseError as exc:
+    except DatabaseFailure as exc:
         logger.warning("%s: its lease could not be renewed now: %s", lease.crash_id, type(exc).__name__)
         connection.close()
         return True

@@ -13,7 +13,8 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import psycopg
-from django.db import DatabaseError, connection, transaction
+from django.db import Error as DatabaseFailure
+from django.db import connection, transaction
 
 from processing import crashid, ledger, partitions
 from processing.errors import CrashNotFound, SearchError, StorageError
@@ -46,7 +47,7 @@ def run(stopping: threading.Event) -> None:
             drain(stopping)
             tended = _tend_ledger(tended)
             listener.wait(LOOK_SECONDS)
-        except (SearchError, StorageError, DatabaseError, psycopg.Error) as exc:
+        except (SearchError, StorageError, DatabaseFailure, psycopg.Error) as exc:
             logger.warning("search cannot be brought up to date now: %s", exc)
             connection.close()
             listener.close()
@@ -124,11 +125,14 @@ def _index_alone(search: SearchBackend, crash_id: str, document: dict[str, Any])
 
 
 def _tend_ledger(tended: date | None) -> date:
-    """Make partitions ahead once a day, fold the counts always; gives the day. This process is the one that every site
-    has running all the time.
+    """Make partitions ahead once a day, fold the counts always; gives the day. It is done here because a site has this
+    one process running all the time.
     """
     today = datetime.now(UTC).date()
     if today != tended:
-        partitions.prepare(today)
+        try:
+            partitions.prepare(today)
+        except DatabaseFailure as exc:  # such as a backup that holds a lock; there are a week's partitions
+            logger.warning("partitions are made tomorrow, not today: %s", type(exc).__name__)
     ledger.fold_counts()
     return today

@@ -51,7 +51,7 @@ def ensure_partition(day: date) -> bool:
         cursor.execute("SELECT to_regclass(%s)", [name])
         if cursor.fetchone() != (None,):
             return False
-        cursor.execute("SET LOCAL lock_timeout = '5s'")
+        cursor.execute("SET LOCAL lock_timeout = '2s'")
         cursor.execute("LOCK TABLE processing_crash_default IN ACCESS EXCLUSIVE MODE")
         cursor.execute(_MOVED, {"day": day})
         # A table that is made first and attached afterwards does not lock readers and writers out of its parent.

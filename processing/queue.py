@@ -132,13 +132,14 @@ def waiting() -> dict[str, int]:
 
     Raises: QueueError when the database cannot answer now.
     """
-    from django.db import DatabaseError, connection
+    from django.db import Error as DatabaseFailure
+    from django.db import connection
 
     try:
         with connection.cursor() as cursor:
             cursor.execute(_WAITING)
             return dict.fromkeys(QUEUES, 0) | dict(cursor.fetchall())
-    except DatabaseError as exc:
+    except DatabaseFailure as exc:
         raise QueueError("the queue could not be read") from exc
 
 
@@ -148,12 +149,13 @@ def clean_product(product: str) -> str:
 
 
 def _publish_batch(crash_ids: list[str], queue: str, ruleset: str) -> None:
-    from django.db import DatabaseError, connection, transaction
+    from django.db import Error as DatabaseFailure
+    from django.db import connection, transaction
 
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             _publish_with(cursor, crash_ids, queue, ruleset)
-    except DatabaseError as exc:
+    except DatabaseFailure as exc:
         raise QueueError(f"{crash_ids[0]} and {len(crash_ids) - 1} more could not be queued") from exc
 
 

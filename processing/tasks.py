@@ -6,7 +6,8 @@ import logging
 import time
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error as DatabaseFailure
+from django.db import connection
 from django_q.exceptions import TimeoutException
 
 from processing import leases, ledger, processor, rulesets
@@ -31,7 +32,7 @@ def process_next() -> None:
         lease = leases.take(_turns.next())
         if lease is not None:
             attempt(lease)
-    except DatabaseError as exc:
+    except DatabaseFailure as exc:
         logger.error(
             "the database cannot be used now (%s); crashes under way will be done again", type(exc).__name__
         )
@@ -41,7 +42,7 @@ def process_next() -> None:
 def attempt(lease: Lease) -> None:
     """Process one crash. Whatever it does to us, its message ends up finished, failed, or due again later.
 
-    Raises: DatabaseError when that cannot be written down; the lease runs out then.
+    Raises: django.db.Error when that cannot be written down; the lease runs out then.
     """
     with leases.kept(lease):
         if lease.attempts > settings.QUEUE["max_attempts"]:
@@ -58,7 +59,7 @@ def _process(lease: Lease) -> None:
         _defer(lease, type(exc).__name__)
     except (CrashNotFound, rulesets.UnknownRuleset) as exc:
         _fail(lease, type(exc).__name__)
-    except DatabaseError:
+    except DatabaseFailure:
         raise
     except TimeoutException:
         connection.close()  # it may have been in the midst of something

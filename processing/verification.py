@@ -26,7 +26,7 @@ WHERE state IN ('saved', 'queued', 'processing')
 def accept_unknown(day: date) -> int:
     """Enter the crashes of a day that storage has and the ledger has not, and queue them; give how many.
 
-    Raises: StorageError, QueueError, DatabaseError; running it again goes on.
+    Raises: StorageError, QueueError, django.db.Error; running it again goes on.
     """
     ids = get_storage().list_crash_ids(day)
     accepted = 0
@@ -39,7 +39,7 @@ def accept_unknown(day: date) -> int:
 def requeue_lost() -> int:
     """Queue the crashes that the ledger calls unfinished and the queue does not know; give how many.
 
-    There are none unless somebody deleted messages or restored an older database. Raises: QueueError, DatabaseError.
+    There are none unless somebody deleted messages or restored an older database. Raises: QueueError, django.db.Error.
     """
     with connection.cursor() as cursor:
         cursor.execute(_LOST)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
+import subprocess
 from pathlib import Path
 
 import psutil
@@ -119,3 +121,43 @@ def test_workers_live_through_the_loss_of_all_their_connections(workers, collect
     for _ in range(5):
         collect()
     wait_until(lambda: states() == {"processed": 6})
+
+
+def test_crash_that_takes_too_long_fails_by_name_and_its_worker_goes_on(workers, collect):
+    crash_id = collect()
+    cluster = workers("HangRule", WORKERS="1", TEST_TIME_LIMIT="1", QUEUE_ATTEMPTS="1")
+    before = wait_until(lambda: psutil.Process(cluster.pid).children())
+    wait_until(lambda: states() == {"failed": 1})
+    assert ledger.find(crash_id).entry.last_error == "TimeLimit"
+    assert {child.pid for child in before} <= {child.pid for child in psutil.Process(cluster.pid).children()}
+
+
+def test_worker_that_hears_no_alarm_is_killed_and_replaced(workers, collect):
+    workers("DeafRule", WORKERS="1", TEST_TIME_LIMIT="1", QUEUE_ATTEMPTS="1", QUEUE_LEASE="1")
+    crash_id = collect()
+    wait_until(lambda: states() == {"failed": 1})
+    assert ledger.find(crash_id).entry.last_error == "WorkerDied"
+
+
+def test_killing_any_process_again_and_again_loses_no_crash(workers, collect):
+    ids = {collect() for _ in range(200)}
+    dice = random.Random(3)
+
+    def supervised() -> subprocess.Popen[str]:
+        return workers("NothingRule", WORKERS="2", QUEUE_LEASE="1", QUEUE_ATTEMPTS="50")
+
+    cluster = supervised()
+
+    def processed() -> int:
+        nonlocal cluster
+        if cluster.poll() is not None:
+            cluster = supervised()
+        return Crash.objects.filter(state="processed").count()
+
+    for share in range(20, 200, 20):
+        wait_until(lambda share=share: processed() >= share)
+        everybody = [psutil.Process(cluster.pid), *psutil.Process(cluster.pid).children()]
+        dice.choice(everybody).kill()
+    wait_until(lambda: processed() == 200, seconds=60)
+    assert set(SearchOutbox.objects.values_list("crash_id", flat=True)) == ids
+    assert ledger.equation() == ledger.Equation(200, 200, 0, 0, 0)

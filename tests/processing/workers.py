@@ -11,6 +11,9 @@ def main(rules: list[str]) -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "crashstats.settings"
     import django
 
+    from crashstats import settings
+
+    settings.Q_CLUSTER["timeout"] = int(os.environ.get("TEST_TIME_LIMIT", "60"))
     django.setup()
     from django.core.management import call_command
 

@@ -3,7 +3,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError
+from django.db import Error as DatabaseFailure
 
 from processing import verification
 from processing.errors import QueueError, StorageError
@@ -23,7 +23,7 @@ class Command(BaseCommand):
         try:
             accepted = sum(verification.accept_unknown(each) for each in days)
             requeued = verification.requeue_lost()
-        except (StorageError, QueueError, DatabaseError) as exc:
+        except (StorageError, QueueError, DatabaseFailure) as exc:
             raise CommandError(f"{exc}; run it again when that works") from exc
         self.stdout.write(
             f"queued {accepted} crashes that the ledger did not know, {requeued} that had no message"
