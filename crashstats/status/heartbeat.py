@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from threading import Lock
+from concurrent.futures import Future, wait
+from threading import Lock, Thread
 
 from django.db import connection
 
@@ -70,7 +70,6 @@ class Heartbeat:
         self._cache_seconds = cache_seconds
         self._lock = Lock()
         self._running: dict[str, Future[bool]] = {}
-        self._executor: ThreadPoolExecutor | None = None
         self._answer: dict[str, bool] = {}
         self._answered_at = float("-inf")
 
@@ -85,18 +84,21 @@ class Heartbeat:
     def _ask(self) -> dict[str, bool]:
         for name, check in self._checks.items():
             if name not in self._running or self._running[name].done():
-                self._running[name] = self._threads().submit(_succeeds, name, check)
+                self._running[name] = _start(name, check)
         done, late = wait(self._running.values(), timeout=self._time_limit_seconds)
         for name, future in self._running.items():
             if future in late:
                 logger.error("heartbeat: %s does not answer within %s s", name, self._time_limit_seconds)
         return {name: future in done and future.result() for name, future in self._running.items()}
 
-    def _threads(self) -> ThreadPoolExecutor:
-        """Made when first needed: threads do not live on in the children of a process that forks."""
-        if self._executor is None:
-            self._executor = ThreadPoolExecutor(len(self._checks), thread_name_prefix="heartbeat")
-        return self._executor
+
+def _start(name: str, check: Callable[[], None]) -> Future[bool]:
+    """Run a check in a daemon thread: one that hangs must not keep the process from ending."""
+    answer: Future[bool] = Future()
+    Thread(
+        target=lambda: answer.set_result(_succeeds(name, check)), name=f"heartbeat {name}", daemon=True
+    ).start()
+    return answer
 
 
 def _succeeds(name: str, check: Callable[[], None]) -> bool:
