@@ -6,26 +6,34 @@ looks at each character a fixed number of times and does not recurse.
 
 import re
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 
 class Brackets(NamedTuple):
-    """One kind of bracket, and the expression that finds either of its two characters."""
+    """One kind of bracket, and the expression that finds a pair with no other one within, or else a single bracket."""
 
     opener: str
     closer: str
-    either: re.Pattern[str]
+    pair_or_single: re.Pattern[str]
+
+    @classmethod
+    def of(cls, opener: str, closer: str) -> Self:
+        """Make the brackets from their two characters."""
+        one, other = re.escape(opener), re.escape(closer)
+        return cls(opener, closer, re.compile(rf"{one}[^{one}{other}]*+{other}|[{one}{other}]"))
 
 
-ROUND = Brackets("(", ")", re.compile(r"[()]"))
-SQUARE = Brackets("[", "]", re.compile(r"[\[\]]"))
-ANGLE = Brackets("<", ">", re.compile(r"[<>]"))
+ROUND = Brackets.of("(", ")")
+SQUARE = Brackets.of("[", "]")
+ANGLE = Brackets.of("<", ">")
 
 Decide = Callable[[str, int, int, int], str | None]
 """Decides about one slice: (text, end of the slice before it, start, end) to a replacement, None to keep it."""
 
 _CLOSER_OF = {"(": ")", "[": "]", "{": "}", "<": ">", "`": "'"}
-_SPACES_AND_DELIMITERS = re.compile(r"[ ()\[\]{}<>`']")
+_INSIDE = r"[^()\[\]{}<>`']*+"
+_FLAT_BRACKETS = rf"\({_INSIDE}\)|\[{_INSIDE}\]|\{{{_INSIDE}\}}|<{_INSIDE}>|`{_INSIDE}'"
+_SPACES_AND_DELIMITERS = re.compile(rf"{_FLAT_BRACKETS}|[ ()\[\]{{}}<>`']")
 
 
 def outermost_slices(text: str, brackets: Brackets) -> Iterator[tuple[int, int]]:
@@ -34,16 +42,20 @@ def outermost_slices(text: str, brackets: Brackets) -> Iterator[tuple[int, int]]
     A closer outside of any slice is ordinary text; a slice still open at the end of the text ends there.
     """
     depth = start = 0
-    opener = brackets.opener
-    for found in brackets.either.finditer(text):
-        if found[0] == opener:
+    opener, closer, pair_or_single = brackets
+    for found in pair_or_single.finditer(text):
+        token = found[0]
+        if token == opener:
             if not depth:
                 start = found.start()
             depth += 1
-        elif depth:
-            depth -= 1
-            if not depth:
-                yield start, found.end()
+        elif token == closer:
+            if depth:
+                depth -= 1
+                if not depth:
+                    yield start, found.end()
+        elif not depth:
+            yield found.span()
     if depth:
         yield start, len(text)
 
@@ -55,9 +67,12 @@ def slice_ends(text: str, brackets: Brackets) -> dict[int, int]:
     """
     ends: dict[int, int] = {}
     open_starts: list[int] = []
-    for found in brackets.either.finditer(text):
-        if found[0] == brackets.opener:
+    for found in brackets.pair_or_single.finditer(text):
+        token = found[0]
+        if token == brackets.opener:
             open_starts.append(found.start())
+        elif token != brackets.closer:
+            ends[found.start()] = found.end()
         elif open_starts:
             ends[open_starts.pop()] = found.end()
     ends.update(dict.fromkeys(open_starts, len(text)))
@@ -69,9 +84,7 @@ def replace_slices(text: str, brackets: Brackets, decide: Decide) -> str:
     start = text.find(brackets.opener)
     if start < 0:
         return text
-    if (
-        text.find(brackets.opener, start + 1) < 0
-    ):  # by far the most frequent case, without the general machinery
+    if text.find(brackets.opener, start + 1) < 0:  # the most frequent case, without the general machinery
         end = text.find(brackets.closer, start) + 1 or len(text)
         replacement = decide(text, 0, start, end)
         return text if replacement is None else text[:start] + replacement + text[end:]

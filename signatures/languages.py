@@ -7,12 +7,11 @@ among pieces and never see an unbalanced bracket.
 """
 
 import re
-from collections.abc import Callable, Iterable
-from itertools import takewhile
+from collections.abc import Callable
 from typing import NamedTuple
 
 from signatures import reference
-from signatures.collapse import ANGLE, ROUND, Brackets, replace_slices
+from signatures.collapse import ANGLE, ROUND, SQUARE, replace_slices
 
 
 class Language(NamedTuple):
@@ -23,17 +22,17 @@ class Language(NamedTuple):
     finish: Callable[[str], str]
 
 
-class Piece(NamedTuple):
-    """Text at the top level of a name: a word (``opener`` is empty), or a bracket with all it holds."""
-
-    opener: str
-    text: str
-
+Piece = tuple[str, str]
+"""Text at the top level of a name: (opener, text). A word has no opener; a bracket's text is all it holds."""
 
 _CLOSER_OF = {"(": ")", "[": "]", "{": "}", "<": ">", "`": "'"}
 _OPERATOR_WORD = r"(?<![\w$])operator(?![\w$])"
 _OPERATOR_SYMBOLS = r"(?:\s*(?:\(\)|\[\]|->\*?|<=>|<<=?|>>=?|<=?|>=?|[-+*/%^&|~!=,]{1,3}))?"
-_MARKS = re.compile(rf"{_OPERATOR_WORD}{_OPERATOR_SYMBOLS}|->|[ ()\[\]{{}}<>`']")
+_INSIDE = r"[^()\[\]{}<>`'-]*+"
+_FLAT_BRACKETS = rf"\({_INSIDE}\)|\[{_INSIDE}\]|\{{{_INSIDE}\}}|<{_INSIDE}>|`{_INSIDE}'"
+_MARKS = re.compile(rf"{_OPERATOR_WORD}{_OPERATOR_SYMBOLS}|->|{_FLAT_BRACKETS}|[ ()\[\]{{}}<>`']")
+_ARROW = [("", "->")]
+_SWIFT_IN = [("", "in")]
 _PLAIN_NAME = re.compile(r"[\w:~.@]+")
 _SIMPLE_FUNCTION = re.compile(r"(?:[\w:&*]++ )*+([\w:~.@]++)\([^()\[\]{}<>`']*+\)(?: const)?")
 _LAMBDA_NUMBER = re.compile(r"::\$_\d+(?=::|\Z)")
@@ -79,8 +78,9 @@ def clean_cpp(function: str) -> str:
         return simple[1]
     text = text.replace("`anonymous namespace'", _ANONYMOUS).replace("`anonymous-namespace'", _ANONYMOUS)
     text = _LAMBDA_NUMBER.sub("::$", text)
-    name = _render(_name_pieces(_split_words(_pieces(text)), _is_operator), _cpp_angle)
-    return name or text
+    words = _words(text)
+    name = _operator_pieces(words) if "operator" in text else None
+    return _render(name or _name_pieces(words), _cpp_angle) or text
 
 
 def clean_rust(function: str) -> str:
@@ -93,7 +93,7 @@ def clean_rust(function: str) -> str:
     text = _CRATE_DISAMBIGUATOR.sub("", text)
     if _PLAIN_NAME.fullmatch(text):
         return text
-    return _render(_name_pieces(_split_words(_pieces(text)), _never), _rust_angle) or function.strip()
+    return _render(_name_pieces(_words(text)), _rust_angle) or function.strip()
 
 
 def clean_swift(function: str) -> str:
@@ -102,10 +102,9 @@ def clean_swift(function: str) -> str:
     >>> clean_swift("closure #1 (Swift.Int) -> () in Atlas.Loader.fetch() throws -> Swift.Int")
     'closure in Atlas.Loader.fetch'
     """
-    words = _split_words(_pieces(function.strip()))
-    parts = _split_at_in(words)
+    parts = _split_at(_SWIFT_IN, _words(function.strip()))
     is_closure = bool(_SWIFT_CLOSURE.match(function))
-    name = _render(_name_pieces(parts[-1] if is_closure else parts[0], _never), _cpp_angle)
+    name = _render(_name_pieces(parts[-1] if is_closure else parts[0]), _cpp_angle)
     if not name:
         return function.strip()
     return f"closure in {name}" if is_closure else name
@@ -126,7 +125,7 @@ def clean_go(function: str) -> str:
     >>> clean_go("main.(*Cache[go.shape.string]).Get")
     'main.(*Cache[T]).Get'
     """
-    return replace_slices(function.strip(), Brackets("[", "]", re.compile(r"[\[\]]")), lambda *_: "[T]")
+    return replace_slices(function.strip(), SQUARE, lambda *_: "[T]")
 
 
 CPP = Language("C++", clean_cpp, reference.fix_spacing)
@@ -138,75 +137,78 @@ REFERENCE_CPP = Language("C++", reference.clean_cpp, reference.fix_spacing)
 REFERENCE_RUST = Language("Rust", reference.clean_rust, reference.finish_rust)
 
 
-def _pieces(text: str) -> list[Piece]:
-    """Cut a name into its top-level pieces; a bracket that is never closed ends with the text.
+def _words(text: str) -> list[list[Piece]]:
+    """Cut a name into the pieces of each word; a bracket that is never closed ends with the text.
 
     The symbols of an operator and of an arrow are words: ``operator<`` opens nothing and ``->`` closes nothing.
     """
-    pieces: list[Piece] = []
+    words: list[list[Piece]] = []
+    word: list[Piece] = []
     awaited: list[str] = []
     start = 0
     for found in _MARKS.finditer(text):
         mark = found[0]
-        if mark in _CLOSER_OF:
-            if not awaited:
-                _add_word(pieces, text[start : found.start()])
-                start = found.start()
-            awaited.append(_CLOSER_OF[mark])
-        elif awaited:
-            if awaited[-1] == mark:
+        if awaited:
+            if mark == awaited[-1]:
                 awaited.pop()
                 if not awaited:
-                    pieces.append(Piece(text[start], text[start : found.end()]))
+                    word.append((text[start], text[start : found.end()]))
                     start = found.end()
-        elif len(mark) > 1 or mark == " ":
-            _add_word(pieces, text[start : found.start()])
-            pieces.append(Piece("", mark))
-            start = found.end()
-    if awaited:
-        pieces.append(Piece(text[start], text[start:]))
-    else:
-        _add_word(pieces, text[start:])
-    return pieces
-
-
-def _add_word(pieces: list[Piece], word: str) -> None:
+            elif mark in _CLOSER_OF:
+                awaited.append(_CLOSER_OF[mark])
+            continue
+        if mark in _CLOSER_OF:
+            awaited.append(_CLOSER_OF[mark])
+        elif len(mark) == 1 and mark != " ":
+            continue  # a closer that closes nothing
+        if found.start() > start:
+            word.append(("", text[start : found.start()]))
+        start = found.start()
+        if awaited:
+            continue
+        start = found.end()
+        if mark != " ":
+            word.append((mark[0] if mark[0] in _CLOSER_OF else "", mark))
+        elif word:
+            words.append(word)
+            word = []
+    if start < len(text):
+        word.append((text[start] if awaited else "", text[start:]))
     if word:
-        pieces.append(Piece("", word))
+        words.append(word)
+    return words
 
 
-def _split_words(pieces: Iterable[Piece]) -> list[list[Piece]]:
-    """Group pieces into what stands between spaces."""
-    words: list[list[Piece]] = [[]]
-    for piece in pieces:
-        if piece.text == " ":
-            words.append([])
-        else:
-            words[-1].append(piece)
-    return [word for word in words if word]
-
-
-def _split_at_in(words: list[list[Piece]]) -> list[list[list[Piece]]]:
-    """Split words at each lone ``in``: Swift writes a closure as ``closure … in the function around it``."""
+def _split_at(separator: list[Piece], words: list[list[Piece]]) -> list[list[list[Piece]]]:
+    """Split words at each that is the separator: Swift writes a closure as ``closure … in the function around it``."""
     parts: list[list[list[Piece]]] = [[]]
     for word in words:
-        if word == [Piece("", "in")]:
+        if word == separator:
             parts.append([])
         else:
             parts[-1].append(word)
     return [part for part in parts if part] or [[]]
 
 
-def _name_pieces(words: list[list[Piece]], is_operator: Callable[[Piece], bool]) -> list[Piece]:
-    """Choose the words that make the name: no return type in front, nothing that comes after the parameters."""
-    words = list(takewhile(lambda word: word != [Piece("", "->")], words))
+def _operator_pieces(words: list[list[Piece]]) -> list[Piece] | None:
+    """Choose the words that make the name of an operator: from the one with ``operator`` on; None without one."""
+    words = _before_arrow(words)
     for index, word in enumerate(words):
-        if any(map(is_operator, word)):
+        if any(map(_is_operator, word)):
             return _joined(_without_trailing_extras(words[index:]))
-    words = _without_trailing_extras(words)
-    if len(words) > 1 and words[-1][0].opener == "(" and words[-1][0].text != _ANONYMOUS:
+    return None
+
+
+def _name_pieces(words: list[list[Piece]]) -> list[Piece]:
+    """Choose the word that makes the name: no return type in front, nothing that comes after the parameters."""
+    words = _without_trailing_extras(_before_arrow(words))
+    if len(words) > 1 and words[-1][0][0] == "(" and words[-1][0][1] != _ANONYMOUS:
         return words[-2] + words[-1]
     return words[-1] if words else []
+
+
+def _before_arrow(words: list[list[Piece]]) -> list[list[Piece]]:
+    return words[: words.index(_ARROW)] if _ARROW in words else words
 
 
 def _without_trailing_extras(words: list[list[Piece]]) -> list[list[Piece]]:
@@ -218,23 +220,20 @@ def _without_trailing_extras(words: list[list[Piece]]) -> list[list[Piece]]:
 
 
 def _is_extra(word: list[Piece]) -> bool:
-    first = word[0]
-    return first.text in _QUALIFIERS or (first.opener == "[" and first.text.startswith(("[clone", "[with ")))
+    opener, text = word[0]
+    return text in _QUALIFIERS or (opener == "[" and text.startswith(("[clone", "[with ")))
 
 
 def _joined(words: list[list[Piece]]) -> list[Piece]:
     joined = list(words[0])
     for word in words[1:]:
-        joined += Piece("", " "), *word
+        joined += ("", " "), *word
     return joined
 
 
 def _is_operator(piece: Piece) -> bool:
-    return not piece.opener and piece.text.startswith("operator") and not piece.text[8:9].isidentifier()
-
-
-def _never(_piece: Piece) -> bool:
-    return False
+    opener, text = piece
+    return not opener and text.startswith("operator") and not text[8:9].isidentifier()
 
 
 def _render(pieces: list[Piece], angle: Callable[[list[Piece], int], str]) -> str:
@@ -253,19 +252,19 @@ def _render(pieces: list[Piece], angle: Callable[[list[Piece], int], str]) -> st
 
 
 def _cpp_angle(pieces: list[Piece], index: int) -> str:
-    text = pieces[index].text
+    text = pieces[index][1]
     if _is_telling(text):
         return text
-    if index and pieces[index - 1].text.endswith("IPC::ParamTraits"):
+    if index and pieces[index - 1][1].endswith("IPC::ParamTraits"):
         return f"<{replace_slices(text[1:-1], ANGLE, lambda *_: '<T>')}>"
     return "<T>"
 
 
 def _rust_angle(pieces: list[Piece], index: int) -> str:
-    text = pieces[index].text
+    text = pieces[index][1]
     if _is_telling(text):
         return text
-    if index == 0 and len(pieces) > 1 and pieces[1].text.startswith("::"):
+    if index == 0 and len(pieces) > 1 and pieces[1][1].startswith("::"):
         return f"<{replace_slices(text[1:-1], ANGLE, lambda *_: '<T>')}>"
     return "<T>"
 
