@@ -10,7 +10,10 @@ import socket
 from pathlib import Path
 from typing import IO
 
+import psycopg
+
 NEEDED_BYTES = 300 * 1000 * 1000
+OLDEST_POSTGRES = 150000
 
 
 class CannotStart(Exception):
@@ -61,6 +64,22 @@ def _port_problem(host: str, name: str, port: int, exc: OSError) -> str:
             return f"{name}={port} may only be used by root. Choose one above 1023: {name}=8000 make run"
         case _:
             return f"HOST={host} is not an address of this machine ({exc.strerror}). Try HOST=127.0.0.1"
+
+
+def check_database(url: str) -> None:
+    """Raise CannotStart when the server at ``DATABASE_URL`` cannot be used. libpq's reasons name no password."""
+    try:
+        with psycopg.connect(url, connect_timeout=5) as connection:
+            version = connection.info.server_version
+    except psycopg.OperationalError as exc:
+        reason = " ".join(str(exc).split())
+        raise CannotStart(
+            f"DATABASE_URL: {reason} Correct it, or unset it for the embedded PostgreSQL"
+        ) from exc
+    if version < OLDEST_POSTGRES:
+        raise CannotStart(
+            f"DATABASE_URL: the server is PostgreSQL {version // 10000}, {OLDEST_POSTGRES // 10000} or newer is needed"
+        )
 
 
 def lock(var_dir: Path) -> IO[str]:

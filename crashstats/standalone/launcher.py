@@ -86,6 +86,8 @@ class Launcher:
                 server.stop_leftover()
                 self._start_program("postgres")
                 server.wait_until_ready(START_SECONDS)
+        else:
+            checks.check_database(settings.DATABASE_URL)
         with _step("database tables, static files"):
             self._manage("prepare")
         with _step("collector, web pages, workers, indexer"):

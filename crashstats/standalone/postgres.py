@@ -27,6 +27,7 @@ import psycopg
 import psycopg.conninfo
 from psycopg import sql
 
+from crashstats.env import BadSetting
 from crashstats.standalone.secrets import read_or_create_secret
 from crashstats.standalone.sockets import socket_folder
 
@@ -200,16 +201,16 @@ def django_database(url: str, var_dir: Path, *, pool_size: int) -> dict[str, Any
     """Give Django's settings of the database at ``url``, or of the embedded server when ``url`` is empty.
 
     Args: ``pool_size`` connections are pooled for the threads of a process; with 0 each thread keeps one open.
-    Raises: ValueError (psycopg's ProgrammingError as its cause) for a URL that libpq cannot read; it is not repeated.
+    Raises: BadSetting for a URL that libpq cannot read; it may hold a password, so it is not repeated.
     """
     try:
         found: dict[str, Any] = dict(
             psycopg.conninfo.conninfo_to_dict(url) if url else EmbeddedPostgres(var_dir).connection()
         )
-    except psycopg.ProgrammingError as exc:
-        raise ValueError(
-            "DATABASE_URL: not a PostgreSQL address such as postgresql://user:password@host:5432/name"
-        ) from exc
+    except psycopg.ProgrammingError:
+        raise BadSetting(
+            "DATABASE_URL=(hidden): not a PostgreSQL address such as postgresql://user:password@host:5432/name"
+        ) from None
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": found.pop("dbname", DATABASE),

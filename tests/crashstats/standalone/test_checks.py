@@ -53,3 +53,9 @@ def test_a_second_start_on_the_same_folder_is_refused_with_the_holder(tmp_path: 
         checks.lock(tmp_path)
     first.close()
     checks.lock(tmp_path).close()
+
+
+def test_an_unreachable_database_is_named_without_its_password():
+    with pytest.raises(checks.CannotStart, match="DATABASE_URL: connection failed") as caught:
+        checks.check_database("postgresql://ada:s3cret@127.0.0.1:1/crashes")
+    assert "s3cret" not in str(caught.value)

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from django.db import connection
 
+from crashstats.env import BadSetting
 from crashstats.standalone.postgres import EmbeddedPostgres, django_database
 
 
@@ -62,6 +63,6 @@ def test_a_database_url_becomes_django_settings(tmp_path):
 
 
 def test_a_bad_database_url_is_named_but_not_shown(tmp_path):
-    with pytest.raises(ValueError, match="DATABASE_URL") as caught:
+    with pytest.raises(BadSetting, match="DATABASE_URL") as caught:
         django_database("postgresql://ada:s3cret@[broken", tmp_path, pool_size=0)
     assert "s3cret" not in str(caught.value)
