@@ -4,14 +4,9 @@ PYTHON ?= python3
 
 .PHONY: run test lint requirements
 
-run:
-	@exec $(PYTHON) bootstrap.py run
-
-test:
-	@exec $(PYTHON) bootstrap.py test
-
-lint:
-	@exec $(PYTHON) bootstrap.py lint
+run test lint:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not here: install Python 3.11 or newer"; exit 1; }
+	@exec $(PYTHON) bootstrap.py $@
 
 # Pin every package again, with hashes (needs `uv`, see requirements/dev.in).
 requirements:

@@ -39,8 +39,9 @@ def find_python():
     """Give a command for Python 3.11 or newer: this one, or another that is installed beside it."""
     if sys.version_info >= OLDEST_PYTHON:
         return sys.executable
+    which = getattr(shutil, "which", lambda name: None)  # Python 2 has none
     for minor in (14, 13, 12, 11):
-        path = shutil.which("python3.%d" % minor)
+        path = which("python3.%d" % minor)
         if path and subprocess.call([path, "-c", ""], stderr=subprocess.DEVNULL) == 0:
             return path
     return fail(
@@ -113,8 +114,8 @@ def stop(signum, frame):
 
 def main(goal):
     signal.signal(signal.SIGTERM, stop)
-    check_machine()
     python = find_python()
+    check_machine()
     make_venv(python)
     requirements, module = GOALS[goal]
     install(requirements)
