@@ -13,6 +13,7 @@ from typing import Any
 from crashstats import env
 from crashstats.standalone import postgres
 from crashstats.standalone.secrets import read_or_create_secret
+from processing.storage import url as storage_url
 
 ENV = env.Environment(os.environ)
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -146,10 +147,14 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
-CRASH_STORAGE = {
-    "BACKEND": "processing.storage.filesystem.FileSystemCrashStorage",
-    "OPTIONS": {"root": VAR_DIR / "crashes"},
-}
+CRASH_STORAGE = ENV.read(
+    "CRASH_STORAGE_URL",
+    storage_url.parse,
+    default=(VAR_DIR / "crashes").as_uri(),
+    doc="where crashes are kept: file:///folder, s3://bucket?endpoint_url=...&region_name=... or gs://bucket; "
+    "credentials come from where boto3 and Google's library look for them.",
+    secret=True,
+)
 COLLECTOR: dict[str, Any] = {
     "folder": VAR_DIR / "collector",
     "workers": ENV.read(

@@ -9,6 +9,10 @@ class StorageError(CrashStatsError):
     """Crash storage could not do what was asked now; trying again later may help."""
 
 
+class StorageMisconfigured(StorageError):
+    """Crash storage cannot work as it is set up: no such bucket, no permission. Trying again does not help."""
+
+
 class CrashNotFound(CrashStatsError):
     """Storage or ledger knows no such crash, or not the part of it that was asked for."""
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from processing import crashid
-from processing.errors import CrashNotFound, StorageError
+from processing.errors import CrashNotFound, StorageError, StorageMisconfigured
 from processing.storage import keys
 from processing.storage.base import CrashStorage, Dump
 
@@ -65,7 +65,7 @@ class FileSystemCrashStorage(CrashStorage):
         except KeyError:
             raise CrashNotFound(f"{crash_id}: no part {name} in storage") from None
         with _storage_errors(f"{crash_id}: cannot read {name}", missing=f"{crash_id}: not in storage"):
-            file = open(self._path(crash_id, keys.UNIT_SUFFIX), "rb", buffering=0)
+            file = io.FileIO(self._path(crash_id, keys.UNIT_SUFFIX))
         return cast("BinaryIO", io.BufferedReader(_Slice(file, offset, size)))
 
     def save_processed_crash(self, crash_id: str, processed_crash: Mapping[str, Any]) -> None:
@@ -297,5 +297,7 @@ def _storage_errors(what: str, *, missing: str | None = None) -> Iterator[None]:
         if missing is None:
             raise StorageError(f"{what}: {exc}") from exc
         raise CrashNotFound(missing) from None
+    except (PermissionError, NotADirectoryError) as exc:
+        raise StorageMisconfigured(f"{what}: {exc}") from exc
     except (OSError, tarfile.TarError) as exc:
         raise StorageError(f"{what}: {exc}") from exc

@@ -1,4 +1,4 @@
-"""How every crash storage behaves. A test class inherits `StorageContract` and gives a fixture ``storage``."""
+"""How every crash storage behaves. A test class inherits `StorageContract`; fixtures: ``storage`` and ``crash_id``."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ RAW = {
 }
 
 
-@pytest.fixture
-def crash_id() -> str:
+def make_crash_id() -> str:
     return crashid.create(DAY)
 
 

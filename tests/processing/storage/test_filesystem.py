@@ -8,9 +8,7 @@ import pytest
 
 from processing.errors import StorageError
 from processing.storage.filesystem import FileSystemCrashStorage
-from tests.contracts.storage import DAY, RAW, StorageContract, crash_id
-
-__all__ = ["crash_id"]
+from tests.contracts.storage import DAY, RAW, StorageContract
 
 
 @pytest.fixture

@@ -3,9 +3,7 @@ from __future__ import annotations
 import pytest
 
 from processing.storage.memory import MemoryCrashStorage
-from tests.contracts.storage import StorageContract, crash_id
-
-__all__ = ["crash_id"]
+from tests.contracts.storage import StorageContract
 
 
 @pytest.fixture
