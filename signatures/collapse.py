@@ -20,20 +20,30 @@ class Brackets(NamedTuple):
     def of(cls, opener: str, closer: str) -> Self:
         """Make the brackets from their two characters."""
         one, other = re.escape(opener), re.escape(closer)
-        return cls(opener, closer, re.compile(rf"{one}[^{one}{other}]*+{other}|[{one}{other}]"))
+        return cls(opener, closer, re.compile(rf"{one}(?:[^{one}{other}]*+{other})?|{other}"))
 
 
 ROUND = Brackets.of("(", ")")
 SQUARE = Brackets.of("[", "]")
 ANGLE = Brackets.of("<", ">")
 
+CLOSER_OF = {"(": ")", "[": "]", "{": "}", "<": ">", "`": "'"}
+
+
+def pairs_or_singles(excluded: str = "") -> str:
+    """Write an expression for a pair of delimiters with none within, nor ``excluded``, or else a single delimiter.
+
+    Each alternative begins with a plain character, so the engine skips all other text quickly.
+    """
+    inside = rf"[^()\[\]{{}}<>`'{re.escape(excluded)}]"
+    pairs = (f"{re.escape(one)}(?:{inside}*+{re.escape(other)})?" for one, other in CLOSER_OF.items())
+    return "|".join((*pairs, *map(re.escape, CLOSER_OF.values())))
+
+
 Decide = Callable[[str, int, int, int], str | None]
 """Decides about one slice: (text, end of the slice before it, start, end) to a replacement, None to keep it."""
 
-_CLOSER_OF = {"(": ")", "[": "]", "{": "}", "<": ">", "`": "'"}
-_INSIDE = r"[^()\[\]{}<>`']*+"
-_FLAT_BRACKETS = rf"\({_INSIDE}\)|\[{_INSIDE}\]|\{{{_INSIDE}\}}|<{_INSIDE}>|`{_INSIDE}'"
-_SPACES_AND_DELIMITERS = re.compile(rf"{_FLAT_BRACKETS}|[ ()\[\]{{}}<>`']")
+_SPACES_AND_DELIMITERS = re.compile(rf" |{pairs_or_singles()}")
 
 
 def outermost_slices(text: str, brackets: Brackets) -> Iterator[tuple[int, int]]:
@@ -113,8 +123,8 @@ def unprotected_spaces(text: str) -> list[int]:
         if character == " ":
             if not awaited:
                 spaces.append(found.start())
-        elif character in _CLOSER_OF:
-            awaited.append(_CLOSER_OF[character])
+        elif character in CLOSER_OF:
+            awaited.append(CLOSER_OF[character])
         elif awaited and awaited[-1] == character:
             awaited.pop()
     return spaces

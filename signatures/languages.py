@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from signatures import reference
-from signatures.collapse import ANGLE, ROUND, SQUARE, replace_slices
+from signatures.collapse import ANGLE, CLOSER_OF, ROUND, SQUARE, pairs_or_singles, replace_slices
 
 
 class Language(NamedTuple):
@@ -25,12 +25,11 @@ class Language(NamedTuple):
 Piece = tuple[str, str]
 """Text at the top level of a name: (opener, text). A word has no opener; a bracket's text is all it holds."""
 
-_CLOSER_OF = {"(": ")", "[": "]", "{": "}", "<": ">", "`": "'"}
-_OPERATOR_WORD = r"(?<![\w$])operator(?![\w$])"
-_OPERATOR_SYMBOLS = r"(?:\s*(?:\(\)|\[\]|->\*?|<=>|<<=?|>>=?|<=?|>=?|[-+*/%^&|~!=,]{1,3}))?"
-_INSIDE = r"[^()\[\]{}<>`'-]*+"
-_FLAT_BRACKETS = rf"\({_INSIDE}\)|\[{_INSIDE}\]|\{{{_INSIDE}\}}|<{_INSIDE}>|`{_INSIDE}'"
-_MARKS = re.compile(rf"{_OPERATOR_WORD}{_OPERATOR_SYMBOLS}|->|{_FLAT_BRACKETS}|[ ()\[\]{{}}<>`']")
+_OPERATOR = (
+    r"operator(?<![\w$]operator)(?![\w$])"
+    r"(?:\s*(?:\(\)|\[\]|->\*?|<=>|<<=?|>>=?|<=?|>=?|[-+*/%^&|~!=,]{1,3}))?"
+)
+_MARKS = re.compile(rf"{_OPERATOR}| |->|{pairs_or_singles(excluded='-')}")
 _ARROW = [("", "->")]
 _SWIFT_IN = [("", "in")]
 _PLAIN_NAME = re.compile(r"[\w:~.@]+")
@@ -154,11 +153,11 @@ def _words(text: str) -> list[list[Piece]]:
                 if not awaited:
                     word.append((text[start], text[start : found.end()]))
                     start = found.end()
-            elif mark in _CLOSER_OF:
-                awaited.append(_CLOSER_OF[mark])
+            elif mark in CLOSER_OF:
+                awaited.append(CLOSER_OF[mark])
             continue
-        if mark in _CLOSER_OF:
-            awaited.append(_CLOSER_OF[mark])
+        if mark in CLOSER_OF:
+            awaited.append(CLOSER_OF[mark])
         elif len(mark) == 1 and mark != " ":
             continue  # a closer that closes nothing
         if found.start() > start:
@@ -168,7 +167,7 @@ def _words(text: str) -> list[list[Piece]]:
             continue
         start = found.end()
         if mark != " ":
-            word.append((mark[0] if mark[0] in _CLOSER_OF else "", mark))
+            word.append((mark[0] if mark[0] in CLOSER_OF else "", mark))
         elif word:
             words.append(word)
             word = []
