@@ -71,9 +71,9 @@ def read_modules(json_dump: Mapping[str, Any]) -> Modules:
 
 def _read_module(raw: Mapping[str, Any]) -> Module:
     return Module(
-        filename=text(raw.get("filename"), limit=300),
+        filename=text(raw.get("filename"), limit=200),
         version=text(raw.get("version"), limit=100),
-        debug_file=text(raw.get("debug_file"), limit=300),
+        debug_file=text(raw.get("debug_file"), limit=200),
         debug_id=text(raw.get("debug_id"), limit=100),
         code_id=text(raw.get("code_id"), limit=100),
         signed_by=text(raw.get("cert_subject"), limit=200),

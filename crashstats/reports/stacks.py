@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Any
 
 from crashstats.display import mapping, plural, sequence, text, whole_number
 
-#: What one page shows at most: of the crashing thread, of each other thread, of other threads.
+#: What one page shows at most: rows of the crashing thread, of each other thread, of all others together; threads.
 MAX_FRAMES = 400
 MAX_OTHER_FRAMES = 50
-MAX_OTHER_THREADS = 120
+MAX_ALL_OTHER_FRAMES = 3_000
+MAX_OTHER_THREADS = 150
+
+#: Characters of a function and of a path that are shown at most.
+MAX_FUNCTION = 700
+MAX_PATH = 300
 
 #: Rows of a thread that are seen at once; later ones, of an endless recursion say, are folded.
 FIRST_FRAMES = 60
@@ -126,12 +132,17 @@ def read_stacks(json_dump: Mapping[str, Any], crashing_thread: Any) -> Stacks:
     ]
     return Stacks(
         crashing=crashing,
-        others=tuple(
-            _read_thread(mapping(thread), number, MAX_OTHER_FRAMES)
-            for number, thread in others[:MAX_OTHER_THREADS]
-        ),
+        others=tuple(_read_others(others[:MAX_OTHER_THREADS])),
         left_out=_left_out(len(others) - MAX_OTHER_THREADS, "thread"),
     )
+
+
+def _read_others(threads: Sequence[tuple[int, Any]]) -> Iterator[Thread]:
+    room = MAX_ALL_OTHER_FRAMES
+    for number, raw in threads:
+        thread = _read_thread(mapping(raw), number, min(MAX_OTHER_FRAMES, room))
+        room -= len(thread.frames)
+        yield thread
 
 
 def _left_out(count: int, word: str) -> str:
@@ -149,11 +160,14 @@ def _read_thread(thread: Mapping[str, Any], number: int, limit: int) -> Thread:
         name=text(thread.get("thread_name"), limit=100),
         frames=shown,
         summary=first.signature if first else "",
-        left_out=f"only the first {limit} rows of {plural(total, 'frame')} are shown"
-        if len(rows) > limit
-        else "",
+        left_out=_shortened(limit, total) if len(rows) > limit else "",
         last_error=text(thread.get("last_error_value"), limit=200),
     )
+
+
+def _shortened(limit: int, total: int) -> str:
+    frames = plural(total, "frame")
+    return f"only the first {limit} rows of {frames} are shown" if limit else f"{frames} not shown"
 
 
 def _rows(raw_frames: Any) -> Iterator[Frame]:
@@ -163,14 +177,14 @@ def _rows(raw_frames: Any) -> Iterator[Frame]:
         if frame.get("truncated"):
             yield Frame(message=text(mapping(frame["truncated"]).get("msg")) or "frames left out here")
             continue
-        number = frame_number(frame, index)
+        number = _frame_number(frame, index)
         module = text(frame.get("module"), limit=200)
         for inline in sequence(frame.get("inlines")):
             yield _row(mapping(inline), number, module, trust="inlined")
         yield _row(frame, number, module, trust=text(frame.get("trust"), limit=40))
 
 
-def frame_number(frame: Mapping[str, Any], index: int) -> str:
+def _frame_number(frame: Mapping[str, Any], index: int) -> str:
     number = whole_number(frame.get("frame"))
     return str(index if number is None else number)
 
@@ -196,17 +210,19 @@ def _row(frame: Mapping[str, Any], number: str, module: str, trust: str) -> Fram
 
 def describe_function(frame: Mapping[str, Any]) -> str:
     """Give the function; else the place in the source, the module, an unloaded module, or the bare address."""
-    if function := text(frame.get("function")):
+    if function := text(frame.get("function"), limit=MAX_FUNCTION):
         return tidy_function(function)
-    file, line = text(frame.get("file")), whole_number(frame.get("line"))
+    file, line = text(frame.get("file"), limit=MAX_PATH), whole_number(frame.get("line"))
     if file and line is not None:
         return f"{file}#{line}"
-    module, offset = text(frame.get("module")), short_hex(frame.get("module_offset"))
+    module, offset = text(frame.get("module"), limit=200), short_hex(frame.get("module_offset"))
     if module:
         return f"{module}@{offset or short_hex(frame.get('offset'))}"
     for unloaded in map(mapping, sequence(frame.get("unloaded_modules"))):
         offsets = sequence(unloaded.get("offsets"))
-        return f"(unloaded {text(unloaded.get('module'))}@{short_hex(offsets[0]) if offsets else ''})"
+        return (
+            f"(unloaded {text(unloaded.get('module'), limit=200)}@{short_hex(offsets[0]) if offsets else ''})"
+        )
     address = short_hex(frame.get("offset"))
     return f"@{address}" if address else ""
 
@@ -230,17 +246,20 @@ def emphasize(function: str) -> tuple[Part, ...]:
     What lies in brackets is an argument, except in ``(anonymous namespace)``, and in operators made of brackets.
     A name that is all brackets, as ``<lambda()>``, stands out whole; what a blank parts from the brackets does not.
     """
-    parts: list[Part] = []
+    parts = tuple(
+        Part("".join(token for token, _ in tokens), is_name)
+        for is_name, tokens in groupby(_classify(function), key=itemgetter(1))
+    )
+    return parts if any(part.is_name for part in parts) else (Part(function, True),)
+
+
+def _classify(function: str) -> Iterator[tuple[str, bool]]:
+    """Give each token with whether it belongs to the name."""
     depth = 0
     for token in _TOKENS.findall(function):
         depth -= token in _CLOSING and depth > 0
-        is_name = depth == 0 and token not in _OPENING | _CLOSING and not token.startswith(" ")
-        if parts and parts[-1].is_name == is_name:
-            parts[-1] = Part(parts[-1].text + token, is_name)
-        else:
-            parts.append(Part(token, is_name))
+        yield token, depth == 0 and token not in _OPENING | _CLOSING and not token.startswith(" ")
         depth += token in _OPENING
-    return tuple(parts) if any(part.is_name for part in parts) else (Part(function, True),)
 
 
 def describe_source(frame: Mapping[str, Any]) -> tuple[str, str]:
@@ -248,7 +267,7 @@ def describe_source(frame: Mapping[str, Any]) -> tuple[str, str]:
 
     A file is ``kind:root:path:revision`` when the symbols name a repository, a plain path otherwise.
     """
-    file, line = text(frame.get("file"), limit=1_000), whole_number(frame.get("line"))
+    file, line = text(frame.get("file"), limit=MAX_PATH), whole_number(frame.get("line"))
     if not file:
         return "", ""
     line_text = "" if line is None else f":{line}"

@@ -15,6 +15,7 @@ from crashstats.permissions import allowed_permissions
 from crashstats.reports.queries import Unprocessed, load_report, load_unprocessed
 from processing import crashid, queue
 from processing.errors import CrashNotFound, QueueError, StorageError
+from processing.models import CrashState
 from processing.storage import get_storage
 
 logger = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ def _show_unprocessed(request: HttpRequest, crash_id: str) -> HttpResponse:
 
 def _hurry(crash: Unprocessed) -> None:
     """Somebody waits for this crash: let it overtake. Asking for one that a worker holds would do it twice."""
-    if crash.queue not in (queue.STANDARD, queue.REPROCESSING) or crash.state != "queued":
+    if crash.queue not in (queue.STANDARD, queue.REPROCESSING) or crash.state != CrashState.QUEUED:
         return
     try:
         queue.publish(crash.crash_id, queue=queue.PRIORITY)
