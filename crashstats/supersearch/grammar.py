@@ -47,6 +47,8 @@ MAX_RESULTS = 1_000
 #: The deepest hit that can be asked for; narrower dates reach further.
 MAX_WINDOW = 10_000
 MAX_VALUES = 500
+#: Conditions that make the engine look at every value of a field.
+MAX_PATTERNS = 20
 MAX_AGGREGATIONS = 100
 MAX_LEVELS = 3
 MAX_WARNINGS = 20
@@ -68,6 +70,7 @@ _SHORT_INTERVALS = {
 _HISTOGRAM_KINDS = frozenset({SearchKind.DATETIME, SearchKind.INTEGER, SearchKind.NUMBER})
 #: Parameters that say how to answer and not what to search.
 _OF_THE_ANSWER = frozenset({"_fields", "_return_query", "pretty"})
+_PATTERNS = frozenset({Operator.CONTAINS, Operator.ENDS_WITH, Operator.REGEX})
 _LISTS = ("_columns", "_sort", "_facets")
 _NUMBERS = ("_facets_size", "_results_number", "_results_offset")
 
@@ -103,6 +106,7 @@ class _Parser:
         self._allowed = allowed
         self._now = now
         self._strict = strict
+        self._patterns = 0
         self._warnings: dict[str, None] = {}
 
     def parse(self) -> ParsedSearch:
@@ -164,6 +168,9 @@ class _Parser:
                 continue
             field = self._field(name)
             terms = self._terms(name, field)
+            self._patterns += sum(term.operator in _PATTERNS for term in terms)
+            if self._patterns > MAX_PATTERNS:
+                raise BadParameter(name, f"more than {MAX_PATTERNS} conditions with ~ $ or @ in one search")
             if field is not None and terms:
                 self._explain_negation(field, terms)
                 yield from combine(field, terms)

@@ -114,7 +114,7 @@ def _is(compiler: Compiler, field: Field, value: Value) -> tantivy.Query:
         case SearchKind.KEYWORD:
             return _term(compiler, field, documents.cut_keyword(str(value)))
         case SearchKind.LIST:
-            return _term(compiler, field, str(value).lower())
+            return _term(compiler, field, documents.cut_text(str(value).lower()))
         case SearchKind.TEXT | SearchKind.FRAMES:
             return _term(compiler, field, documents.cut_text(str(value)))
         case _:

@@ -137,7 +137,7 @@ class IndexFolder:
 
 
 def open_index(folder: Path) -> tuple[tantivy.Index, Layout]:
-    """Open the index in a folder, to be reloaded by hand. Raises: ValueError, OSError when it is damaged."""
+    """Open the index in a folder, to be reloaded by hand. Raises: ValueError, KeyError, OSError when it is damaged."""
     layout = Layout.from_json((folder / _FIELDS).read_text())
     index = tantivy.Index.open(str(folder))
     index.config_reader("manual")

@@ -43,25 +43,31 @@ _HAVE_WORDS = frozenset({SearchKind.TEXT, SearchKind.FRAMES})
 
 @dataclass(frozen=True)
 class Layout:
-    """The fields of one index: public name to kind."""
+    """The fields of one index: public name to kind, and to the path below the processed crash."""
 
     kinds: Mapping[str, SearchKind]
+    paths: Mapping[str, str]
 
     @classmethod
     def current(cls) -> Layout:
         """The layout that the schema asks for now."""
-        return cls({field.public_name: field.search for field in registry.search_fields()})
+        fields = registry.search_fields()
+        return cls(
+            {field.public_name: field.search for field in fields},
+            {field.public_name: ".".join(field.path) for field in fields},
+        )
 
     @classmethod
     def from_json(cls, text: str) -> Layout:
-        """Read what `to_json` wrote. Raises: ValueError."""
+        """Read what `to_json` wrote. Raises: ValueError, KeyError."""
         description = json.loads(text)
         if not isinstance(description, dict) or description.get("version") != VERSION:
             raise ValueError(f"not a description of version {VERSION}")
-        return cls({name: SearchKind(kind) for name, kind in description["fields"].items()})
+        kinds = {name: SearchKind(kind) for name, kind in description["kinds"].items()}
+        return cls(kinds, description["paths"])
 
     def to_json(self) -> str:
-        return json.dumps({"version": VERSION, "fields": self.kinds}, indent=1, sort_keys=True)
+        return json.dumps({"version": VERSION, "kinds": self.kinds, "paths": self.paths}, indent=1)
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:

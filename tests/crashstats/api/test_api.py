@@ -239,6 +239,17 @@ def test_bad_search_is_explained(client: Client, search: SearchBackend) -> None:
     assert "signature" in expression.json()["error"]
 
 
+def test_what_is_not_offered_is_a_clear_bad_request(client: Client, search: SearchBackend) -> None:
+    for parameters, reason in (
+        ({"_sort": ["product", "-date"]}, "sorted by one field only"),
+        ({"_return_query": "1"}, "not offered"),
+        ({"signature": "@<1-9>"}, "not offered"),
+    ):
+        response = client.get(SEARCH, parameters)
+        assert response.status_code == 400
+        assert reason in response.json()["error"]
+
+
 def test_too_many_parameters_are_a_bad_request(client: Client, search: SearchBackend) -> None:
     response = client.get(SEARCH, [(f"x{n}", "1") for n in range(1500)])
     assert response.status_code == 400

@@ -215,7 +215,7 @@ def make_older_index(folder: Path) -> SearchBackend:
     older = {name: kind for name, kind in current.kinds.items() if name != "reason"}
     older["uptime"] = SearchKind.KEYWORD
     folder.mkdir()
-    IndexFolder(folder, lock_timeout_seconds=1).create("current", Layout(older))
+    IndexFolder(folder, lock_timeout_seconds=1).create("current", Layout(older, current.paths))
     return TantivySearch(folder)
 
 
@@ -235,6 +235,17 @@ def test_index_of_older_fields_stays_searchable_and_writable(folder: Path) -> No
     ):
         with pytest.raises(SearchError, match="searchindex --rebuild"):
             engine.search(query)
+
+
+def test_index_of_a_field_that_was_found_elsewhere_is_outdated(folder: Path) -> None:
+    current = Layout.current()
+    folder.mkdir()
+    older = Layout(current.kinds, {**current.paths, "platform": "os"})
+    IndexFolder(folder, lock_timeout_seconds=1).create("current", older)
+    engine = TantivySearch(folder)
+    assert engine.state().outdated
+    fill(engine, make_crash(os_name="Linux"))
+    assert found(engine, where("platform", Operator.IS, "Linux")) == [0]
 
 
 def test_rebuild_takes_changed_fields_in(folder: Path) -> None:
