@@ -5,25 +5,13 @@ A part that can be swapped gets one dict with BACKEND and OPTIONS. Nothing else 
 
 from __future__ import annotations
 
-import os
-import socket
-from pathlib import Path
 from typing import Any
 
 from crashstats import env
-from crashstats.standalone import postgres
+from crashstats.collector_settings import *  # noqa: F403  # what the collector has in common with all others
+from crashstats.collector_settings import BASE_DIR, ENV, HOST, VAR_DIR
 from crashstats.standalone.secrets import read_or_create_secret
-from processing.storage import url as storage_url
 
-ENV = env.Environment(os.environ)
-BASE_DIR = Path(__file__).resolve().parent.parent
-
-VAR_DIR = ENV.read(
-    "VAR_DIR",
-    env.folder,
-    default=str(BASE_DIR / "var"),
-    doc="the folder for everything the system writes: database, crashes, index, symbols, logs.",
-)
 DEBUG = ENV.read(
     "DEBUG", env.boolean, default="0", doc="whether errors are shown in the browser; never on in production."
 )
@@ -34,9 +22,7 @@ SECRET_KEY = ENV.read(
     doc="the key that signs sessions and queue messages; made once under VAR_DIR when unset.",
     secret=True,
 ) or read_or_create_secret(VAR_DIR / "secret_key")
-HOST = ENV.read("HOST", env.text, default="127.0.0.1", doc="the address that web and collector listen on.")
 PORT = ENV.read("PORT", env.port, default="8000", doc="the port of the web pages and the API.")
-COLLECTOR_PORT = ENV.read("COLLECTOR_PORT", env.port, default="8001", doc="the port of the collector.")
 SAMPLES = ENV.read(
     "SAMPLES",
     env.boolean,
@@ -102,20 +88,6 @@ TEMPLATES = [
     }
 ]
 
-DATABASE_URL = ENV.read(
-    "DATABASE_URL",
-    env.text,
-    default="",
-    doc="postgresql://user:password@host:port/name of a PostgreSQL 15 or newer; unset: the embedded one under VAR_DIR.",
-    secret=True,
-)
-DATABASE_POOL = ENV.read(
-    "DATABASE_POOL",
-    env.whole_number,
-    default="0",
-    doc="the most connections one process pools for its threads; 0 keeps one open connection per thread instead.",
-)
-DATABASES = {"default": postgres.django_database(DATABASE_URL, VAR_DIR, pool_size=DATABASE_POOL)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "accounts.User"
 AUTH_PASSWORD_VALIDATORS = [
@@ -132,8 +104,6 @@ LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
 
 LANGUAGE_CODE = "en-us"
-TIME_ZONE = "UTC"
-USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
 STORAGES = {
@@ -147,153 +117,6 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
-CRASH_STORAGE = ENV.read(
-    "CRASH_STORAGE_URL",
-    storage_url.parse,
-    default=(VAR_DIR / "crashes").as_uri(),
-    doc="where crashes are kept: file:///folder, s3://bucket?endpoint_url=...&region_name=... or gs://bucket; "
-    "credentials come from where boto3 and Google's library look for them.",
-    secret=True,
-)
-COLLECTOR: dict[str, Any] = {
-    "folder": VAR_DIR / "collector",
-    "workers": ENV.read(
-        "COLLECTOR_WORKERS", env.whole_number, default="2", doc="how many processes the collector has."
-    ),
-    "threads": ENV.read(
-        "COLLECTOR_THREADS",
-        env.whole_number,
-        default="32",
-        doc="how many connections one process of the collector serves at the same time.",
-    ),
-    "requests": ENV.read(
-        "COLLECTOR_REQUESTS",
-        env.whole_number,
-        default="28",
-        doc="how many submissions one process of the collector takes at the same time; further ones are answered 503. "
-        "Fewer than COLLECTOR_THREADS, so that a thread is left to say so.",
-    ),
-    "wire_bytes": ENV.read(
-        "COLLECTOR_IN_FLIGHT_MB",
-        env.whole_number,
-        default="256",
-        doc="megabytes of submissions that one process of the collector takes at the same time; more is answered 503.",
-    )
-    * 1024
-    * 1024,
-    "client_grace_seconds": ENV.read(
-        "COLLECTOR_CLIENT_GRACE",
-        env.whole_number,
-        default="20",
-        doc="seconds that any client has for its request, before COLLECTOR_CLIENT_RATE counts.",
-    ),
-    "client_rate": ENV.read(
-        "COLLECTOR_CLIENT_RATE",
-        env.whole_number,
-        default="4096",
-        doc="bytes per second that a client has to send at least, on average, beyond COLLECTOR_CLIENT_GRACE.",
-    ),
-    "limits": {
-        "wire_bytes": ENV.read(
-            "COLLECTOR_REQUEST_BYTES",
-            env.whole_number,
-            default="26214400",
-            doc="the largest submission as it comes over the wire, in bytes; a larger one is answered 413.",
-        ),
-        "body_bytes": ENV.read(
-            "COLLECTOR_BODY_BYTES",
-            env.whole_number,
-            default="209715200",
-            doc="the largest submission after decompression, in bytes; a larger one is answered 413.",
-        ),
-        "dump_bytes": ENV.read(
-            "COLLECTOR_DUMP_BYTES",
-            env.whole_number,
-            default="209715200",
-            doc="the largest single dump, in bytes; a larger one is answered 413.",
-        ),
-        "annotation_bytes": ENV.read(
-            "COLLECTOR_ANNOTATION_BYTES",
-            env.whole_number,
-            default="20971520",
-            doc="the largest single annotation, in bytes; a larger one is answered 413.",
-        ),
-        "all_annotations_bytes": ENV.read(
-            "COLLECTOR_ALL_ANNOTATIONS_BYTES",
-            env.whole_number,
-            default="26214400",
-            doc="the most that all annotations of a submission may be together, in bytes; more is answered 413.",
-        ),
-        "parts": ENV.read(
-            "COLLECTOR_PARTS",
-            env.whole_number,
-            default="2000",
-            doc="the most annotations and dumps of one submission; more is answered 413.",
-        ),
-        "ratio": ENV.read(
-            "COLLECTOR_COMPRESSION_RATIO",
-            env.whole_number,
-            default="150",
-            doc="how many times larger a submission may become by decompression, from 10 MB on; more is answered 413.",
-        ),
-    },
-    "save_seconds": ENV.read(
-        "COLLECTOR_SAVE_SECONDS",
-        env.whole_number,
-        default="3",
-        doc="seconds for which saving a crash is tried again before it goes to the spool.",
-    ),
-    "publish_seconds": ENV.read(
-        "COLLECTOR_PUBLISH_SECONDS",
-        env.whole_number,
-        default="2",
-        doc="seconds that the database may take for one step of queueing a crash, before the crash is queued later.",
-    ),
-    "connections": ENV.read(
-        "COLLECTOR_CONNECTIONS",
-        env.whole_number,
-        default="4",
-        doc="the most connections to the database that one process of the collector opens.",
-    ),
-    "spool_bytes": ENV.read(
-        "COLLECTOR_SPOOL_MB",
-        env.whole_number,
-        default="2048",
-        doc="megabytes of crashes that may lie in VAR_DIR/collector/spool while the crash storage is down.",
-    )
-    * 1024
-    * 1024,
-    "deduplicate_seconds": ENV.read(
-        "COLLECTOR_DEDUPLICATE_SECONDS",
-        env.whole_number,
-        default="300",
-        doc="seconds for which exactly the same report from the same client gets its first crash id again; 0: never.",
-    ),
-    "throttle_rules": ENV.read(
-        "THROTTLE_RULES",
-        env.text,
-        default="accept_all",
-        doc="the rules that decide which reports are kept: accept_all, mozilla, or the path of a file.",
-    ),
-    "bearer_token": ENV.read(
-        "COLLECTOR_BEARER_TOKEN",
-        env.text,
-        default="",
-        doc="the token of senders that may choose crash ids (`Authorization: Bearer ...`); unset: nobody may.",
-        secret=True,
-    ),
-    "statsd_host": ENV.read(
-        "STATSD_HOST",
-        env.text,
-        default="",
-        doc="the host that takes statsd metrics over UDP; unset: none is sent.",
-    ),
-    "statsd_port": ENV.read("STATSD_PORT", env.port, default="8125", doc="the port of STATSD_HOST."),
-    "host_tag": ENV.read(
-        "HOST_TAG", env.text, default="", doc="the host name that metrics carry; unset: this machine's."
-    )
-    or socket.gethostname(),
-}
 SEARCH = {
     "BACKEND": "processing.search.tantivy.TantivySearch",
     "OPTIONS": {"folder": VAR_DIR / "search"},
@@ -369,20 +192,4 @@ PROCESSOR: dict[str, Any] = {
     "folder": VAR_DIR / "work",
     "max_dump_bytes": 1024 * 1024 * 1024,
     "leftover_seconds": Q_CLUSTER["retry"],  # no crash takes longer
-}
-VERSION_FILE = BASE_DIR / "version.json"
-
-LOG_LEVEL = ENV.read(
-    "LOG_LEVEL",
-    env.choice("DEBUG", "INFO", "WARNING", "ERROR"),
-    default="INFO",
-    doc="the least severity that is logged.",
-)
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    "loggers": {"django-q": {"level": "WARNING"}},  # it has two lines for every task
 }
