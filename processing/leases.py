@@ -33,8 +33,10 @@ _STANDARD_FIRST = (STANDARD, PRIORITY, REPROCESSING)
 _REPROCESSING_FIRST = (REPROCESSING, PRIORITY, STANDARD)
 #: Where to look first, turn by turn. With every queue full, of 10 crashes 7 are from priority, 2 from standard, 1 from
 #: reprocessing; a queue that is empty leaves its turns to the others, so no worker idles while anything is due.
-TURNS = (_MOST_URGENT, _MOST_URGENT, _STANDARD_FIRST, _MOST_URGENT, _MOST_URGENT) * 2
-TURNS = (*TURNS[:-1], _REPROCESSING_FIRST)
+TURNS = (
+    *(_MOST_URGENT, _MOST_URGENT, _STANDARD_FIRST, _MOST_URGENT, _MOST_URGENT),
+    *(_MOST_URGENT, _MOST_URGENT, _STANDARD_FIRST, _MOST_URGENT, _REPROCESSING_FIRST),
+)
 
 # The first message that is due in each queue is locked, the one whose queue comes first in the order is taken.
 _DUE = """
@@ -62,14 +64,15 @@ INSERT INTO processing_queuedcrash AS old
 VALUES ('priority', %(crash_id)s, %(ruleset)s, clock_timestamp(),
     clock_timestamp() + make_interval(secs => %(lease_seconds)s), 1, 0, %(token)s)
 ON CONFLICT (crash_id) DO UPDATE SET
-    ruleset = EXCLUDED.ruleset, due_at = EXCLUDED.due_at, attempts = EXCLUDED.attempts, lease = EXCLUDED.lease
+    ruleset = CASE WHEN EXCLUDED.ruleset = old.ruleset THEN old.ruleset ELSE 'default' END,
+    due_at = EXCLUDED.due_at, attempts = EXCLUDED.attempts, lease = EXCLUDED.lease
     WHERE old.lease IS NULL OR old.due_at <= clock_timestamp()
 RETURNING id, crash_id, ruleset, attempts, deferrals, queued_at
 """
 
 _STARTED = """
 UPDATE processing_crash
-SET attempts = attempts + 1, state = CASE WHEN state = 'processed' THEN state ELSE 'processing' END
+SET attempts = attempts + 1, state = CASE WHEN state IN ('processed', 'deleted') THEN state ELSE 'processing' END
 WHERE day = %s AND crash_id = %s
 """
 
@@ -86,7 +89,7 @@ WITH message AS (
     RETURNING id
 ), entry AS (
     UPDATE processing_crash
-    SET state = CASE WHEN state = 'processed' THEN state ELSE 'queued' END, last_error = %(reason)s
+    SET state = CASE WHEN state IN ('processed', 'deleted') THEN state ELSE 'queued' END, last_error = %(reason)s
     WHERE day = %(day)s AND crash_id = %(crash_id)s AND EXISTS (SELECT FROM message)
 )
 SELECT id FROM message

@@ -7,6 +7,7 @@ likes, and an indexer may be killed at any point: what it was at is done again.
 from __future__ import annotations
 
 import logging
+import random
 import threading
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
@@ -32,6 +33,7 @@ LOOK_SECONDS = 1.0
 #: How long to wait before trying again what is down.
 REST_SECONDS = 3.0
 
+_FAILURES_OF_AN_OUTAGE = 3
 _LOCK = 0x6F757462  # any number that nothing else locks
 
 
@@ -44,8 +46,8 @@ def run(stopping: threading.Event) -> None:
     tended: date | None = None
     while not stopping.is_set():
         try:
-            drain(stopping)
             tended = _tend_ledger(tended)
+            drain(stopping)
             listener.wait(LOOK_SECONDS)
         except (SearchError, StorageError, DatabaseFailure, psycopg.Error) as exc:
             logger.warning("search cannot be brought up to date now: %s", exc)
@@ -77,9 +79,9 @@ def _drain_batch() -> int:
         search = get_search()
         if gone := latest.keys() - documents.keys():
             search.delete(gone)
-        if documents:
-            _index(search, documents)
+        later = _index(search, documents) if documents else []
         SearchOutbox.objects.filter(id__in=[row.pk for row in rows]).delete()
+        SearchOutbox.objects.bulk_create(SearchOutbox(crash_id=crash_id) for crash_id in later)
     return len(rows)
 
 
@@ -101,27 +103,47 @@ def _load(crash_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
     return documents
 
 
-def _index(search: SearchBackend, documents: dict[str, dict[str, Any]]) -> None:
-    """Index a batch; when the engine refuses it although it works, one by one, so that one crash stops no other."""
+def _index(search: SearchBackend, documents: dict[str, dict[str, Any]]) -> list[str]:
+    """Index a batch, and give the ids of crashes to be tried again behind the others.
+
+    Raises: SearchError when search takes nothing now.
+    """
     try:
         search.index(documents)
-        return
+        return []
     except Exception as exc:  # whatever a document made the engine raise
-        search.check()
-        logger.warning("a batch of %d crashes was refused by search: %s", len(documents), type(exc).__name__)
-    for crash_id, document in documents.items():
-        _index_alone(search, crash_id, document)
+        if len(documents) == 1 and isinstance(exc, SearchError):
+            raise
+        logger.warning("search did not take %d crashes at once: %s", len(documents), type(exc).__name__)
+    return _index_one_by_one(search, documents)
 
 
-def _index_alone(search: SearchBackend, crash_id: str, document: dict[str, Any]) -> None:
-    try:
-        search.index({crash_id: document})
-    except Exception as exc:
-        search.check()
-        logger.error("%s: search refuses it (%s); it is left out", crash_id, type(exc).__name__)
-        Crash.objects.filter(day=crashid.day_of(crash_id), crash_id=crash_id).update(
-            last_error="SearchRefused"
-        )
+def _index_one_by_one(search: SearchBackend, documents: dict[str, dict[str, Any]]) -> list[str]:
+    """Let no crash stop the others: one that search cannot take now is tried again later, one that it refuses is left
+    out and marked in the ledger.
+
+    In random order, so that a few crashes that make search fail are not always the first to be tried.
+    """
+    later: list[str] = []
+    done = 0
+    for crash_id in random.sample(list(documents), len(documents)):
+        try:
+            search.index({crash_id: documents[crash_id]})
+        except SearchError:
+            later.append(crash_id)
+            if not done and len(later) >= min(_FAILURES_OF_AN_OUTAGE, len(documents)):
+                raise
+        except Exception as exc:
+            _mark_refused(crash_id, exc)
+            done += 1
+        else:
+            done += 1
+    return later
+
+
+def _mark_refused(crash_id: str, error: Exception) -> None:
+    logger.error("%s: search refuses it (%s); it is left out", crash_id, type(error).__name__)
+    Crash.objects.filter(day=crashid.day_of(crash_id), crash_id=crash_id).update(last_error="SearchRefused")
 
 
 def _tend_ledger(tended: date | None) -> date:

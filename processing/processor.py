@@ -116,10 +116,8 @@ def received(raw_crash: Mapping[str, Any]) -> Received:
     """Read product and time of receipt from a raw crash; ``""`` and now, when it does not tell."""
     product = raw_crash.get("ProductName")
     try:
-        received_at = datetime.fromisoformat(raw_crash["submitted_timestamp"])
-    except (KeyError, TypeError, ValueError):
+        stamp = datetime.fromisoformat(raw_crash["submitted_timestamp"])
+        received_at = stamp.astimezone(UTC) if stamp.tzinfo else stamp.replace(tzinfo=UTC)
+    except (KeyError, TypeError, ValueError, OverflowError):
         received_at = datetime.now(UTC)
-    return Received(
-        product=product if isinstance(product, str) else "",
-        received_at=received_at if received_at.tzinfo else received_at.replace(tzinfo=UTC),
-    )
+    return Received(product if isinstance(product, str) else "", received_at)

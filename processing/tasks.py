@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+import traceback
 
 from django.conf import settings
 from django.db import Error as DatabaseFailure
@@ -55,7 +56,7 @@ def _process(lease: Lease) -> None:
     started = time.monotonic()
     try:
         processed = processor.process(lease.crash_id, lease.ruleset)
-    except (StorageError, StackwalkerMissing) as exc:
+    except (StorageError, StackwalkerMissing, OSError) as exc:  # OSError: no room for the working folder
         _defer(lease, type(exc).__name__)
     except (CrashNotFound, rulesets.UnknownRuleset) as exc:
         _fail(lease, type(exc).__name__)
@@ -65,7 +66,8 @@ def _process(lease: Lease) -> None:
         connection.close()  # it may have been in the midst of something
         _fail_or_retry(lease, "TimeLimit")
     except Exception as exc:  # a defect of ours, met by a crash: the others must go on
-        logger.exception("%s: attempt %d with %s failed", lease.crash_id, lease.attempts, lease.ruleset)
+        where = "".join(traceback.format_tb(exc.__traceback__))  # what it says may quote the crash
+        logger.error("%s: attempt %d: %s at\n%s", lease.crash_id, lease.attempts, type(exc).__name__, where)
         _fail_or_retry(lease, type(exc).__name__)
     else:
         if ledger.record_processed(lease, product=processed.product, received_at=processed.received_at):

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection as django_connection
 from django.utils import timezone
 
-from processing import leases, queue
+from processing import crashid, leases, queue
 from processing.leases import Turns
 from processing.models import Crash, QueuedCrash
 from tests.waiting import wait_until
@@ -90,6 +90,15 @@ def test_a_crash_put_off_by_a_fault_keeps_count(accept):
     accept()
     leases.put_off(leases.take(ANY_ORDER), "ValueError", seconds=0, counted=True)
     assert leases.take(ANY_ORDER).attempts == 2
+
+
+def test_one_crash_can_be_claimed_unless_a_worker_has_it(accept):
+    waiting, taken, new = accept(), accept(), crashid.create()
+    assert leases.claim(taken, "default").crash_id == taken
+    assert leases.claim(taken, "default") is None
+    assert leases.claim(new, "regenerate_signature").ruleset == "regenerate_signature"
+    assert leases.claim(waiting, "regenerate_signature").ruleset == "default"  # which it waited for
+    assert not leases.is_due()
 
 
 def test_full_queues_share_the_turns_and_none_starves(accept):

@@ -83,6 +83,17 @@ def test_deleted_crash_is_not_brought_back_by_a_worker_that_was_at_it(accept):
     assert not SearchOutbox.objects.exists()
 
 
+def test_deleted_crash_that_still_has_a_message_stays_deleted_whatever_happens_to_it(accept):
+    accept()
+    Crash.objects.update(state="deleted")
+    lease = take()
+    assert Crash.objects.get().state == "deleted"
+    leases.put_off(lease, "StorageError", seconds=0, counted=False)
+    assert Crash.objects.get().state == "deleted"
+    ledger.record_failed(take(), "CrashNotFound")
+    assert Crash.objects.get().state == "deleted"
+
+
 def test_a_crash_nobody_accepted_is_not_found(transactional_db):
     with pytest.raises(CrashNotFound):
         ledger.find(crashid.create())

@@ -19,7 +19,7 @@ from tests.waiting import wait_until
 
 
 class ListSearch(SearchBackend):
-    """A search engine that remembers what it took; it can be down, and refuses crashes with a wrong signature."""
+    """A search engine that remembers what it took; it can be down, refuse a crash, and fail over one."""
 
     def __init__(self) -> None:
         self.taken: dict[str, Mapping[str, Any]] = {}
@@ -28,8 +28,11 @@ class ListSearch(SearchBackend):
 
     def index(self, processed_crashes: Mapping[str, Mapping[str, Any]]) -> None:
         self.check()
-        if any(crash["signature"] == "refuse me" for crash in processed_crashes.values()):
+        signatures = {crash["signature"] for crash in processed_crashes.values()}
+        if "refuse me" in signatures:
             raise ValueError("no such signature")
+        if "fail me" in signatures:
+            raise SearchError("this one brings the engine down")
         self.taken |= processed_crashes
         self.commits += 1
 
@@ -104,6 +107,19 @@ def test_a_crash_that_search_refuses_stops_no_other_and_is_marked(search, proces
     assert ledger.find(refused).entry.last_error == "SearchRefused"
 
 
+def test_a_crash_that_search_fails_over_stops_no_other_and_is_tried_again(search, processed):
+    failing = {processed("fail me") for _ in range(4)}
+    fine = {processed() for _ in range(6)}
+    for _ in range(100):
+        try:
+            outbox.drain()
+        except SearchError:
+            if fine == search.taken.keys():
+                break
+    assert search.taken.keys() == fine
+    assert set(SearchOutbox.objects.values_list("crash_id", flat=True)) == failing
+
+
 def test_crashes_to_forget_and_crashes_deleted_meanwhile_are_removed_from_search(search, processed, storage):
     forgotten, deleted = processed(), processed()
     outbox.drain()
@@ -172,6 +188,24 @@ def test_the_indexer_ends_on_sigterm(start, processed):
     indexer.send_signal(signal.SIGTERM)
     assert indexer.wait(timeout=10) == 0
     assert crash_id
+
+
+def test_an_indexer_killed_at_any_point_leaves_no_crash_out_of_search(start, processed, settings):
+    settings.SEARCH = {**settings.SEARCH, "OPTIONS": {"folder": settings.VAR_DIR / "search"}}
+    get_search.cache_clear()
+    before = get_search().state().documents
+    count = 6 * outbox.BATCH
+    for _ in range(count):
+        processed()
+    for share in (5, 3, 1):
+        indexer = start("manage.py", "runindexer")
+        wait_until(lambda share=share: SearchOutbox.objects.count() <= share * outbox.BATCH)
+        indexer.kill()
+        indexer.wait()
+    start("manage.py", "runindexer")
+    wait_until(lambda: not SearchOutbox.objects.exists())
+    assert get_search().state().documents == before + count
+    get_search.cache_clear()
 
 
 def test_recording_a_processed_crash_wakes_the_indexer(search, collect, connection):

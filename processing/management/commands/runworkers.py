@@ -1,7 +1,8 @@
 import logging
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
 
 from processing import processor, rulesets
 from processing.cluster import CrashCluster
@@ -16,6 +17,10 @@ class Command(BaseCommand):
     )
 
     def handle(self, **options: Any) -> None:
+        if settings.DATABASE_POOL:
+            raise CommandError(
+                f"DATABASE_POOL={settings.DATABASE_POOL}: workers are processes of one thread; leave it 0 for them"
+            )
         processor.clear_leftovers()
         try:
             rulesets.build_ruleset(rulesets.DEFAULT)  # once for all workers, which are copies of this process
