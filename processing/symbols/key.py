@@ -66,7 +66,7 @@ def locate(folder: Path, key: PurePosixPath) -> Path | None:
 
 
 def _check_name(name: str) -> None:
-    if not name or name in (".", "..") or name != name.rstrip(" ."):
+    if not name or name != name.rstrip(" ."):
         raise BadKey(f"debug file {name[:60]!r}: empty, or ends in a blank or a dot")
     if _FORBIDDEN.search(name):
         raise BadKey(f"debug file {name[:60]!r}: holds a character that is not allowed in symbol keys")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -228,6 +229,18 @@ def test_a_bad_memory_report_is_noted_by_its_kind_only(tmp_path: Path, content: 
     ctx = memory_report_context(tmp_path, content)
     assert ctx.processed_crash == {"memory_report_error": error}
     assert ctx.notes == [f"OutOfMemoryBinaryRule: {error}"]
+
+
+def test_a_memory_report_that_is_a_bomb_is_never_unpacked_whole(tmp_path: Path):
+    bomb = gzip.compress(bytes(100 * 1024**2), compresslevel=1)
+    tracemalloc.start()
+    try:
+        ctx = memory_report_context(tmp_path, bomb)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert "too large" in ctx.processed_crash["memory_report_error"]
+    assert peak < 3 * oom.MAX_MEMORY_REPORT_BYTES
 
 
 def report(

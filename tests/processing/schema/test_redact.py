@@ -124,6 +124,12 @@ def test_nothing_at_all_is_public_too():
     }
 
 
+def test_that_a_protected_field_is_null_is_protected_too():
+    assert redact_processed({"url": None, "unknown": None, "json_dump": {"handles": None}}, PUBLIC) == {
+        "json_dump": {}
+    }
+
+
 def test_unknown_annotations_are_hidden_from_the_public():
     raw = {"ProductName": "WaterWolf", "Version": "1", "Email": SECRET, "URL": SECRET, "productname": SECRET}
     assert redact_raw(raw, PUBLIC) == {"ProductName": "WaterWolf", "Version": "1"}
