@@ -111,6 +111,4 @@ def _parse_time(text: Any) -> str | None:
         moment = datetime.fromisoformat(text)
     except (TypeError, ValueError):
         return None
-    if moment.tzinfo is None:
-        return moment.replace(tzinfo=UTC).isoformat()
-    return str(text)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -14,28 +14,33 @@ from signatures.crashdata import dig
 NO_DEBUG_ID = "0" * 33
 
 
-def modules_of(ctx: Context) -> list[dict[str, Any]]:
-    """Give the modules that the stackwalker found, ``[]`` when there are none."""
-    modules = dig(ctx.processed_crash, "json_dump", "modules")
+def modules_of(walked: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Give the modules of a processed crash, or of the result for one more dump; ``[]`` when there are none."""
+    modules = dig(walked, "json_dump", "modules")
     return [module for module in modules if isinstance(module, dict)] if isinstance(modules, list) else []
 
 
 class ModuleURLRewriteRule(Rule):
     """Keep addresses of symbol files that are nobody's business out of the report.
 
-    Reads and fills in: ``json_dump.modules[].symbol_url``. Credentials, queries (which may be signatures) and fragments
+    Reads and fills in: ``json_dump.modules[].symbol_url``, in the documents of all dumps. Credentials, queries (which may be signatures) and fragments
     go; an address that is no web address, or one of this very machine, becomes null.
     Notes: the modules whose address became null.
     """
 
     def action(self, ctx: Context) -> None:
-        for module in modules_of(ctx):
+        for module in self._modules_of_all_dumps(ctx):
             if not (url := module.get("symbol_url")):
                 continue
             module["symbol_url"] = _public_url(str(url))
             if module["symbol_url"] is None:
                 name = module.get("filename") or module.get("debug_file") or "unknown"
                 ctx.add_note(f"Redacting symbol url for module {name}")
+
+    def _modules_of_all_dumps(self, ctx: Context) -> Iterator[dict[str, Any]]:
+        yield from modules_of(ctx.processed_crash)
+        for name in ctx.processed_crash.get("additional_minidumps") or ():
+            yield from modules_of(ctx.processed_crash[name])
 
 
 class ModulesInStackRule(Rule):
@@ -46,7 +51,9 @@ class ModulesInStackRule(Rule):
     """
 
     def action(self, ctx: Context) -> None:
-        debug_ids = {str(module.get("filename")): module.get("debug_id") for module in modules_of(ctx)}
+        debug_ids = {
+            str(module.get("filename")): module.get("debug_id") for module in modules_of(ctx.processed_crash)
+        }
         frames = frames_of(ctx, ctx.processed_crash.get("crashing_thread"))
         names = {str(frame.get("module")) for frame in frames} & debug_ids.keys()
         entries = {f"{_clean_name(name)}/{_clean_hex(debug_ids[name])}" for name in names}
@@ -65,7 +72,7 @@ class MissingSymbolsRule(Rule):
     def action(self, ctx: Context) -> None:
         missing = [
             module
-            for module in modules_of(ctx)
+            for module in modules_of(ctx.processed_crash)
             if module.get("filename") and module.get("missing_symbols") is True
         ]
         if missing:

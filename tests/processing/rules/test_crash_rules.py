@@ -251,6 +251,13 @@ def test_addresses_that_lead_nowhere_are_removed(url: str):
     assert ctx.notes == ["Redacting symbol url for module crashy"]
 
 
+def test_addresses_in_the_documents_of_further_dumps_are_cleaned_too():
+    further = walked(modules=[{"filename": "x", "symbol_url": "https://example.com/a.sym?token=s3cr3t"}])
+    name = "upload_file_minidump_browser"
+    ctx = act(ModuleURLRewriteRule(), make_context({}, {"additional_minidumps": [name], name: further}))
+    assert ctx.processed_crash[name]["json_dump"]["modules"][0]["symbol_url"] == "https://example.com/a.sym"
+
+
 def test_modules_on_the_stack_are_listed_once_and_sorted():
     frames = [
         {"module": "b.so"},

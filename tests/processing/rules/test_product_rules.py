@@ -110,6 +110,12 @@ def test_without_a_time_of_submission_the_crash_id_tells_the_day(sent: Any):
     assert ctx.notes == ["submitted_timestamp is missing or no time - took the day of the crash id"]
 
 
+def test_other_spellings_of_a_time_get_the_usual_one():
+    assert filled_in(SubmissionDateRule(), {"submitted_timestamp": "20261122T1000Z"})["date_processed"] == (
+        "2026-11-22T10:00:00+00:00"
+    )
+
+
 def test_a_time_of_submission_without_an_offset_is_utc():
     assert filled_in(SubmissionDateRule(), {"submitted_timestamp": "2026-11-22T10:00:00"})[
         "date_processed"
