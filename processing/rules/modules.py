@@ -23,8 +23,8 @@ def modules_of(walked: Mapping[str, Any]) -> list[dict[str, Any]]:
 class ModuleURLRewriteRule(Rule):
     """Keep addresses of symbol files that are nobody's business out of the report.
 
-    Reads and fills in: ``json_dump.modules[].symbol_url``, in the documents of all dumps. Credentials, queries (which may be signatures) and fragments
-    go; an address that is no web address, or one of this very machine, becomes null.
+    Reads and fills in: ``json_dump.modules[].symbol_url``, in the documents of all dumps. Credentials, queries (which
+    may be signatures) and fragments go; an address that is no web address, or one of this very machine, becomes null.
     Notes: the modules whose address became null.
     """
 
