@@ -17,6 +17,7 @@ from ingest.collector import Accepted, Collector, Sender, UnauthorizedCrashId
 from ingest.errors import ClientTimeout, MalformedPayload, Overloaded, PayloadTooLarge, UnsupportedEncoding
 from ingest.health import Health
 from ingest.limits import Limits
+from ingest.malformed import MalformedSamples
 from ingest.metrics import CONTENT_TYPE as METRICS_CONTENT_TYPE
 from ingest.metrics import Metrics, client_family
 from ingest.payload import CrashReport, parse_boundary, parse_payload
@@ -74,6 +75,7 @@ class Application:
         uploads: Path,
         metrics: Metrics,
         health: Health,
+        samples: MalformedSamples,
         version_file: Path,
     ) -> None:
         self._collector = collector
@@ -82,6 +84,7 @@ class Application:
         self._uploads = uploads
         self._metrics = metrics
         self._health = health
+        self._samples = samples
         self._version_file = version_file
         self._pages: Mapping[str, Callable[[], Answer]] = {
             "/__heartbeat__": self._heartbeat,
@@ -127,14 +130,16 @@ class Application:
     def _submit(self, environ: Environ) -> Answer:
         """Take one submission; each kind of refusal has its status."""
         body = _Body(environ, self._limits)
+        report = CrashReport()
         try:
-            with self._gate.enter(body.announced_bytes) as ticket, CrashReport() as report:
+            with self._gate.enter(body.announced_bytes) as ticket, report:
                 boundary = self._read(body, report, ticket)
                 self._metrics.count("incoming")
                 self._metrics.count("clients", client_family(body.user_agent, boundary))
                 outcome = self._collector.collect(report, body.sender())
         except MalformedPayload as exc:
             self._metrics.count("malformed", str(exc))
+            self._samples.keep(str(exc), environ, report.head)
             return _line("400 Bad Request", f"Discarded=malformed_{exc}", *body.goodbye())
         except PayloadTooLarge as exc:
             self._metrics.count("too_large", str(exc))
@@ -163,14 +168,21 @@ class Application:
         """Parse the body into the report. Give the boundary."""
         boundary = parse_boundary(body.content_type)
         body.check_length()
-        compressed = decoding.is_compressed(body.encoding)
-        if compressed:
-            self._metrics.count("compressed")
-        pieces = decoding.pieces(body.encoding, lambda size: body.read(size, ticket), self._limits)
-        with self._foreseen():
-            parse_payload(pieces, boundary, report, self._limits, self._uploads)
+        clock = decoding.Clock()
+        pieces = decoding.pieces(body.encoding, lambda size: body.read(size, ticket), self._limits, clock)
+        result = "fail"
+        try:
+            with self._foreseen():
+                parse_payload(pieces, boundary, report, self._limits, self._uploads)
+            result = "success"
+        finally:
+            if body.is_compressed:
+                self._metrics.count("compressed")
+                self._metrics.observe("decompression", clock.seconds, result)
         body.finish()
-        self._metrics.observe("body", report.body_bytes, "compressed" if compressed else "uncompressed")
+        self._metrics.observe(
+            "body", report.body_bytes, "compressed" if body.is_compressed else "uncompressed"
+        )
         return boundary
 
     @contextmanager
@@ -230,6 +242,10 @@ class _Body:
         return str(self.environ.get("HTTP_CONTENT_ENCODING", ""))
 
     @property
+    def is_compressed(self) -> bool:
+        return decoding.is_compressed(self.encoding)
+
+    @property
     def user_agent(self) -> str:
         return str(self.environ.get("HTTP_USER_AGENT", ""))
 
@@ -278,7 +294,7 @@ class _Body:
             user_agent=self.user_agent,
             client=address,
             authorization=str(get("HTTP_AUTHORIZATION", "")),
-            compressed=decoding.is_compressed(self.encoding),
+            compressed=self.is_compressed,
             wire_bytes=self.announced_bytes or self.received_bytes,
         )
 

@@ -6,6 +6,7 @@ from logging import getLogger
 from logging.config import dictConfig
 from typing import Any
 
+import psycopg
 from django.conf import settings
 
 from ingest.admission import Gate
@@ -14,12 +15,13 @@ from ingest.collector import Collector, SaveRetries
 from ingest.deduplication import RecentReports
 from ingest.health import Health
 from ingest.limits import Limits
+from ingest.malformed import MalformedSamples
 from ingest.metrics import Metrics, Statsd
 from ingest.publisher import Publisher
 from ingest.spool import Spool
 from ingest.throttler import Throttler
-from processing.errors import QueueError
-from processing.storage import get_storage
+from processing.errors import QueueError, StorageError, StorageMisconfigured
+from processing.storage import CrashStorage, get_storage
 
 log = getLogger(__name__)
 
@@ -27,22 +29,16 @@ log = getLogger(__name__)
 def build_application() -> Application:
     """Make the application that the settings describe, and prove that it can keep crashes.
 
-    A database that does not answer only gets a warning: crashes are saved without it.
+    A storage or a database that is down only gets a warning, because the spool stands in for it; one that is set up
+    wrongly ends the start.
 
-    Raises: BadRules, StorageError when reports could not be judged or kept.
+    Raises: BadRules, StorageMisconfigured, QueueError, and StorageError when the spool cannot be used.
     """
     dictConfig(settings.LOGGING)
     options: dict[str, Any] = settings.COLLECTOR
     storage, spool, publisher = get_storage(), build_spool(), build_publisher()
     spool.prepare()
-    storage.check()
-    try:
-        publisher.check()
-    except QueueError as exc:
-        log.warning(
-            "the ledger and the queue cannot be reached; crashes are saved and published later: %s", exc
-        )
-    publisher.close()  # connections cannot be shared with the processes forked from this one
+    _check(storage, publisher)
     statsd = options["statsd_host"]
     metrics = Metrics(
         Statsd(statsd, options["statsd_port"], host_tag=options["host_tag"]) if statsd else None
@@ -67,8 +63,26 @@ def build_application() -> Application:
         uploads=spool.uploads,
         metrics=metrics,
         health=Health(storage, publisher, spool),
+        samples=MalformedSamples(options["folder"] / "malformed"),
         version_file=settings.VERSION_FILE,
     )
+
+
+def _check(storage: CrashStorage, publisher: Publisher) -> None:
+    try:
+        storage.check()
+    except StorageMisconfigured:
+        raise
+    except StorageError as exc:
+        log.warning("the crash storage is down; crashes go to the spool: %s", exc)
+    try:
+        publisher.check()
+    except QueueError as exc:
+        if isinstance(exc.__cause__, psycopg.errors.UndefinedTable):
+            raise QueueError("the database has no tables yet: run `manage.py migrate`") from exc
+        log.warning("the database is down; crashes are saved now and queued later: %s", exc)
+    finally:
+        publisher.close()  # connections cannot be shared with the processes forked from this one
 
 
 def build_spool() -> Spool:

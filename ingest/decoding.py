@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import IO, Any, cast
 
 from ingest.errors import MalformedPayload, PayloadTooLarge, UnsupportedEncoding
@@ -17,7 +19,14 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_WINDOW_BYTES = 8 * 1024 * 1024
 
 
-def pieces(encoding: str, read: Read, limits: Limits) -> Iterator[bytes]:
+@dataclass(slots=True)
+class Clock:
+    """Adds up how long decoding took, waiting for the client left out."""
+
+    seconds: float = 0.0
+
+
+def pieces(encoding: str, read: Read, limits: Limits, clock: Clock | None = None) -> Iterator[bytes]:
     """Give the decoded body in pieces of at most about 128 KB.
 
     Args: ``encoding`` is the header's value: none, ``identity``, ``gzip``, ``x-gzip``, ``deflate`` or ``zstd``, in any
@@ -32,24 +41,34 @@ def pieces(encoding: str, read: Read, limits: Limits) -> Iterator[bytes]:
         decode = _DECODERS[encoding]
     except KeyError:
         raise UnsupportedEncoding("the body's Content-Encoding is not one of gzip, deflate, zstd") from None
-    return _bounded(decode, read, limits)
+    return _bounded(decode, read, limits, clock or Clock())
 
 
 def is_compressed(encoding: str) -> bool:
     return encoding.strip().lower() not in ("", "identity")
 
 
-def _bounded(decode: Callable[[Read], Iterator[bytes]], read: Read, limits: Limits) -> Iterator[bytes]:
+def _bounded(
+    decode: Callable[[Read], Iterator[bytes]], read: Read, limits: Limits, clock: Clock
+) -> Iterator[bytes]:
     """Stop decoding as soon as the body has grown too large, absolutely or compared with what came over the wire."""
     wire = body = 0
 
     def counted(size: int) -> bytes:
         nonlocal wire
+        started = time.perf_counter()
         data = read(size)
+        clock.seconds -= time.perf_counter() - started
         wire += len(data)
         return data
 
-    for piece in decode(counted):
+    decoded = decode(counted)
+    while True:
+        started = time.perf_counter()
+        piece = next(decoded, b"")
+        clock.seconds += time.perf_counter() - started
+        if not piece:
+            return
         body += len(piece)
         if body > limits.ratio_free_bytes and body > wire * limits.ratio:
             raise PayloadTooLarge("compression_ratio")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crashstats.settings")
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crashstats.collector_settings")
 
 from django.conf import settings
 

@@ -62,7 +62,7 @@ class MultipartReader:
         return _cached_headers(block) if len(block) <= _CACHEABLE_HEADERS else _headers(block)
 
     def text(self) -> bytes | None:
-        """Give the content of a text part at once when all of it has come already, as it nearly always has; else None."""
+        """Give the content of a text part when all of it has come already, as it nearly always has; else None."""
         found = self._buffer.find(self._text_end, self._at - 2)
         after = found + len(self._text_end)
         if found < 0 or self._buffer[after : after + 2] not in (b"\r\n", b"--"):

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 
 from ingest.errors import MalformedPayload, Overloaded, PayloadTooLarge
 from ingest.limits import Limits
+from ingest.malformed import HEAD_BYTES
 from ingest.multipart import MultipartReader, PartHeaders, parameters
 from processing.storage import keys
 
@@ -53,6 +54,8 @@ class CrashReport:
     notes: list[str] = field(default_factory=list)
     has_json: bool = False
     body_bytes: int = 0
+    #: How the decoded body starts, for samples of malformed ones.
+    head: bytes = b""
 
     def __enter__(self) -> CrashReport:
         return self
@@ -103,6 +106,8 @@ def parse_payload(
 
 def _counted(pieces: Iterator[bytes], report: CrashReport, limits: Limits) -> Iterator[bytes]:
     for piece in pieces:
+        if not report.body_bytes:
+            report.head = piece[:HEAD_BYTES]
         report.body_bytes += len(piece)
         if report.body_bytes > limits.body_bytes:
             raise PayloadTooLarge("body")

@@ -133,8 +133,7 @@ class Throttler:
     """
 
     def __init__(self, path: str | Path, *, check_every_seconds: float = 2) -> None:
-        shipped = SHIPPED / f"{path}.toml"
-        self._path = shipped if shipped.exists() else Path(path)
+        self._path = rules_path(path)
         self._check_every_seconds = check_every_seconds
         self._next_check = time.monotonic() + check_every_seconds
         self._lock = threading.Lock()
@@ -169,6 +168,12 @@ class Throttler:
         except OSError:
             return None
         return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def rules_path(name: str | Path) -> Path:
+    """Give the file that the setting THROTTLE_RULES names: one that ships, or any other."""
+    shipped = SHIPPED / f"{name}.toml"
+    return shipped if shipped.exists() else Path(name)
 
 
 def load(path: Path) -> RuleSet:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crashstats.settings")
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crashstats.collector_settings")
 
 from ingest.build import build_application
 

@@ -1,0 +1,79 @@
+"""A small sample of submissions that were not understood, so that operators can find out which clients are broken."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+#: Headers that say how a body is made. All others, addresses and credentials among them, are left out.
+_HEADERS = {
+    "CONTENT_TYPE": "Content-Type",
+    "CONTENT_LENGTH": "Content-Length",
+    "HTTP_CONTENT_ENCODING": "Content-Encoding",
+    "HTTP_TRANSFER_ENCODING": "Transfer-Encoding",
+    "HTTP_USER_AGENT": "User-Agent",
+}
+_LONGEST_HEADER = 300
+HEAD_BYTES = 1024
+_FILE_CONTENT = re.compile(rb"(filename[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n).*", re.DOTALL | re.IGNORECASE)
+
+
+class MalformedSamples:
+    """Keeps one small file per submission: its reason, how it was sent, and its first bytes up to the first file.
+
+    The files may hold annotations: they are readable by their owner only and go after ``keep_seconds``, or when there
+    are more than ``keep_files``. No more than one a second is written by a process, whatever comes in.
+    """
+
+    def __init__(self, folder: Path, *, keep_files: int = 100, keep_seconds: float = 24 * 3600) -> None:
+        self._folder = folder
+        self._keep_files = keep_files
+        self._keep_seconds = keep_seconds
+        self._lock = threading.Lock()
+        self._next_at = 0.0
+
+    def keep(self, reason: str, environ: Mapping[str, object], head: bytes) -> None:
+        """Keep a sample, unless one was kept a moment ago. What cannot be written is left out."""
+        if not self._keep_files or not self._lock.acquire(blocking=False):
+            return
+        try:
+            if time.monotonic() >= self._next_at:
+                self._next_at = time.monotonic() + 1
+                with suppress(OSError):
+                    self._write(reason, environ, head)
+                    self.remove_old()
+        finally:
+            self._lock.release()
+
+    def remove_old(self) -> None:
+        """Delete what is too old or too much."""
+        files = sorted(self._folder.glob("*.json"), key=lambda path: path.name, reverse=True)
+        oldest = time.time() - self._keep_seconds
+        for number, path in enumerate(files):
+            if number >= self._keep_files or int(path.name.partition("-")[0]) < oldest:
+                path.unlink(missing_ok=True)
+
+    def _write(self, reason: str, environ: Mapping[str, object], head: bytes) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self._folder / f"{int(time.time())}-{secrets.token_hex(4)}.json"
+        path.touch(mode=0o600)
+        path.write_text(
+            json.dumps(
+                {
+                    "reason": reason,
+                    "headers": {
+                        name: str(environ[key])[:_LONGEST_HEADER]
+                        for key, name in _HEADERS.items()
+                        if key in environ
+                    },
+                    "body_starts": _FILE_CONTENT.sub(rb"\1(left out)", head[:HEAD_BYTES]).decode("latin-1"),
+                },
+                indent=1,
+            )
+        )
