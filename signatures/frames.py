@@ -10,10 +10,14 @@ from typing import Any, NamedTuple
 from signatures import languages, reference
 from signatures.languages import Language
 
-MAXIMUM_FRAMES = 40
 WINDOWS = "Windows NT"
 
+REFERENCE_CPP = Language("C++", reference.clean_cpp, reference.fix_spacing)
+REFERENCE_RUST = Language("Rust", reference.clean_rust, reference.finish_rust)
+
 Frame = Mapping[str, Any]
+
+_TEXT_KEYS = ("function", "file", "module", "offset")
 
 
 class FrameText(NamedTuple):
@@ -84,8 +88,8 @@ class ReferenceFrames:
         """Choose the rules for a function; give the function, repaired where its symbol file lost a part."""
         path = reference.source_path(file) if file else None
         if not path or not path.endswith(".rs"):
-            return languages.REFERENCE_CPP, function
-        return languages.REFERENCE_RUST, reference.repair_panic(path, function)
+            return REFERENCE_CPP, function
+        return REFERENCE_RUST, reference.repair_panic(path, function)
 
     def source_name(self, file: str) -> str:
         """Take the name of a source file out of its path, whose version-control revision stays."""
@@ -157,5 +161,4 @@ def _shortest_address(offset: str) -> str:
         return offset
 
 
-_TEXT_KEYS = ("function", "file", "module", "offset")
 _FOR_DISPLAY = DefaultFrames(shows_line=lambda _text: False)

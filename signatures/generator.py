@@ -81,7 +81,7 @@ class SignatureGenerator:
         chosen = PROFILES[profile]
         self.profile = profile
         self.lists = SignatureLists.load() if lists is None else lists
-        stack_walk = StackWalk(self.lists, profile == "reference", chosen.frames)
+        stack_walk = StackWalk(self.lists, chosen.frames, chosen.folds, chosen.empty_list_matches)
         self._rules = chosen.build_rules(stack_walk)
         self._conditions = {rule.name: rule.condition for rule in self._rules}
         self._describe_error = chosen.describe_error

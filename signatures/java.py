@@ -8,8 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from signatures.crashdata import dig
-
-MAXIMUM_LENGTH = 255
+from signatures.limits import MAXIMUM_LENGTH
 
 _OBJECT_ADDRESS = re.compile(r"@[0-9a-f]{8}")
 _JAVA_LINE = re.compile(r"\.java:\d+\)\Z")

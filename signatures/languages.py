@@ -30,6 +30,7 @@ _OPERATOR = (
     r"(?:\s*(?:\(\)|\[\]|->\*?|<=>|<<=?|>>=?|<=?|>=?|[-+*/%^&|~!=,]{1,3}))?"
 )
 _MARKS = re.compile(rf"{_OPERATOR}| |->|{pairs_or_singles(excluded='-')}")
+_CLOSERS = frozenset(CLOSER_OF.values())
 _ARROW = [("", "->")]
 _SWIFT_IN = [("", "in")]
 _PLAIN_NAME = re.compile(r"[\w:~.@]+")
@@ -45,8 +46,6 @@ _QUALIFIERS = frozenset(
     ("const", "const&", "const&&", "volatile", "noexcept", "&", "&&", "throws", "rethrows", "async")
 )
 _ANONYMOUS = "(anonymous namespace)"
-_TELLING = ("<name omitted>", "<unknown in ")
-_TELLING_INFIXES = (" as ", " in ")
 
 
 def choose(function: str, path: str) -> Language:
@@ -132,8 +131,6 @@ RUST = Language("Rust", clean_rust, reference.fix_spacing)
 SWIFT = Language("Swift", clean_swift, reference.fix_spacing)
 OBJECTIVE_C = Language("Objective-C", clean_objective_c, str)
 GO = Language("Go", clean_go, str)
-REFERENCE_CPP = Language("C++", reference.clean_cpp, reference.fix_spacing)
-REFERENCE_RUST = Language("Rust", reference.clean_rust, reference.finish_rust)
 
 
 def _words(text: str) -> list[list[Piece]]:
@@ -156,14 +153,13 @@ def _words(text: str) -> list[list[Piece]]:
             elif mark in CLOSER_OF:
                 awaited.append(CLOSER_OF[mark])
             continue
-        if mark in CLOSER_OF:
-            awaited.append(CLOSER_OF[mark])
-        elif len(mark) == 1 and mark != " ":
-            continue  # a closer that closes nothing
+        if mark in _CLOSERS:
+            continue  # it closes nothing
         if found.start() > start:
             word.append(("", text[start : found.start()]))
-        start = found.start()
-        if awaited:
+        if mark in CLOSER_OF:
+            awaited.append(CLOSER_OF[mark])
+            start = found.start()
             continue
         start = found.end()
         if mark != " ":
@@ -255,7 +251,7 @@ def _cpp_angle(pieces: list[Piece], index: int) -> str:
     if _is_telling(text):
         return text
     if index and pieces[index - 1][1].endswith("IPC::ParamTraits"):
-        return f"<{replace_slices(text[1:-1], ANGLE, lambda *_: '<T>')}>"
+        return _with_inner_collapsed(text)
     return "<T>"
 
 
@@ -264,9 +260,14 @@ def _rust_angle(pieces: list[Piece], index: int) -> str:
     if _is_telling(text):
         return text
     if index == 0 and len(pieces) > 1 and pieces[1][1].startswith("::"):
-        return f"<{replace_slices(text[1:-1], ANGLE, lambda *_: '<T>')}>"
+        return _with_inner_collapsed(text)
     return "<T>"
 
 
+def _with_inner_collapsed(text: str) -> str:
+    """Keep the outermost brackets and what they hold, but not the arguments within."""
+    return "<" + replace_slices(text[1:], ANGLE, lambda *_: "<T>")
+
+
 def _is_telling(text: str) -> bool:
-    return text.startswith(_TELLING) or any(infix in text for infix in _TELLING_INFIXES)
+    return " as " in text or " in " in text or text == "<name omitted>"

@@ -25,17 +25,21 @@ from typing import Literal
 from signatures import rules
 from signatures.frames import DefaultFrames, ReferenceFrames
 from signatures.rules import Rule
-from signatures.walk import StackWalk
+from signatures.walk import StackWalk, is_repeatable_module
 
 ProfileName = Literal["default", "reference"]
 
 
 @dataclass(frozen=True)
 class Profile:
-    """What one way to make signatures is composed of."""
+    """What one way to make signatures is composed of; `StackWalk` says what its first three parts mean.
 
-    name: ProfileName
+    ``describe_error`` gives the text of a failed rule's note.
+    """
+
     frames: type[ReferenceFrames]
+    folds: Callable[[str], bool]
+    empty_list_matches: bool
     build_rules: Callable[[StackWalk], tuple[Rule, ...]]
     describe_error: Callable[[Exception], str]
 
@@ -81,6 +85,18 @@ def _default_rules(stack_walk: StackWalk) -> tuple[Rule, ...]:
 
 
 PROFILES: dict[ProfileName, Profile] = {
-    "default": Profile("default", DefaultFrames, _default_rules, lambda error: type(error).__name__),
-    "reference": Profile("reference", ReferenceFrames, _reference_rules, str),
+    "default": Profile(
+        frames=DefaultFrames,
+        folds=lambda _text: True,
+        empty_list_matches=False,
+        build_rules=_default_rules,
+        describe_error=lambda error: type(error).__name__,
+    ),
+    "reference": Profile(
+        frames=ReferenceFrames,
+        folds=is_repeatable_module,
+        empty_list_matches=True,
+        build_rules=_reference_rules,
+        describe_error=str,
+    ),
 }

@@ -15,9 +15,9 @@ from signatures import java
 from signatures.crashdata import CrashData, crashing_thread, dig
 from signatures.explain import Event, Walked
 from signatures.frames import WINDOWS
+from signatures.limits import MAXIMUM_LENGTH
 from signatures.walk import SEPARATOR, StackWalk, Walk
 
-MAXIMUM_LENGTH = 255
 SMALL_ALLOCATION_BYTES = 256 * 1024
 BROWSER_MINIDUMP = "upload_file_minidump_browser"
 

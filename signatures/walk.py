@@ -1,11 +1,12 @@
 """Walk over the frames of one thread and decide, with the lists, which of them make the signature."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
 
-from signatures.frames import MAXIMUM_FRAMES, Frame, FrameText, ReferenceFrames
+from signatures.frames import Frame, FrameText, ReferenceFrames
+from signatures.limits import MAXIMUM_FRAMES
 from signatures.siglists import Entry, Matcher, SignatureLists
 
 EMPTY = "empty"
@@ -65,14 +66,25 @@ class StackWalk:
     crash.
     """
 
-    def __init__(self, lists: SignatureLists, is_reference: bool, frames: type[ReferenceFrames]) -> None:
-        """Args: ``is_reference``: an empty list matches everything, and only module names fold."""
+    def __init__(
+        self,
+        lists: SignatureLists,
+        frames: type[ReferenceFrames],
+        folds: Callable[[str], bool],
+        empty_list_matches: bool,
+    ) -> None:
+        """Compile the lists.
+
+        Args: ``frames`` makes frame texts; ``folds`` says whether a text is left out when it repeats the one kept
+        before it; ``empty_list_matches``: a list without entries matches everything instead of nothing.
+        Raises: InvalidSignatureList.
+        """
         self.lists = lists
-        self._irrelevant = Matcher(lists.irrelevant, empty_matches=is_reference)
-        self._prefix = Matcher(lists.prefix, empty_matches=is_reference)
+        self._irrelevant = Matcher(lists.irrelevant, empty_list_matches)
+        self._prefix = Matcher(lists.prefix, empty_list_matches)
         self._sentinels = frozenset(entry.pattern for entry in lists.sentinels)
-        self._frames = frames(Matcher(lists.line_numbers, empty_matches=is_reference).matches)
-        self._folds = is_repeatable_module if is_reference else bool
+        self._frames = frames(Matcher(lists.line_numbers, empty_list_matches).matches)
+        self._folds = folds
         self._remembered = lru_cache(maxsize=_REMEMBERED_FUNCTIONS)(self._know_function)
         self._remembered_verdict = lru_cache(maxsize=_REMEMBERED_FUNCTIONS)(self._judge)
 
@@ -87,7 +99,7 @@ class StackWalk:
         kept: list[str] = []
         last = None
         for _, text, kind, _ in known[start:] if start > 0 else known:
-            if kind is EMPTY or kind is IRRELEVANT:
+            if kind in (EMPTY, IRRELEVANT):
                 decisions.append(kind)
             elif text == last and self._folds(text):
                 decisions.append(DUPLICATE)
@@ -95,7 +107,7 @@ class StackWalk:
                 decisions.append(kind)
                 kept.append(text)
                 last = text
-                if kind is END:
+                if kind == END:
                     break
         decisions += [BEYOND_END] * (len(known) - len(decisions))
         return Walk(known, decisions, start, kept)

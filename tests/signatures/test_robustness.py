@@ -221,7 +221,7 @@ def test_hundred_thousand_frames_threads_and_inlined_functions(generator):
 
 
 def test_memory_of_functions_is_bounded():
-    walk = StackWalk(SignatureLists.of(), is_reference=False, frames=DefaultFrames)
+    walk = StackWalk(SignatureLists.of(), DefaultFrames, folds=bool, empty_list_matches=False)
     for start in range(0, 20_000, 40):
         walk.over([{"function": f"f{number}(int)"} for number in range(start, start + 40)], windows=False)
     assert walk.remembered_functions == 16_384

@@ -80,7 +80,7 @@ def test_lists_of_other_entries_do_not_leak_between_generators():
 
 
 def test_long_names_are_not_remembered():
-    walk = StackWalk(small_lists(), is_reference=True, frames=ReferenceFrames)
+    walk = StackWalk(small_lists(), ReferenceFrames, folds=bool, empty_list_matches=True)
     walk.over(
         [{"function": "a" * 501}, {"function": "b"}, {"function": "b", "file": "f" * 501}], windows=False
     )
