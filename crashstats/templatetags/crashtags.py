@@ -10,7 +10,7 @@ register = template.Library()
 
 #: A stretch of a long name with the joint at its end: after these a name may go on in the next line. Short stretches
 #: are not worth a break of their own.
-_STRETCH = re.compile(r".{6,}?(?:::|[/.(<,|])(?=\w)|.+\Z", re.DOTALL)
+_STRETCH = re.compile(r".{6,}?(?:::|[/.(,|])(?=\w)|.+\Z", re.DOTALL)
 
 
 @register.filter

@@ -118,12 +118,12 @@ def test_inlined_functions_come_before_the_function_they_were_inlined_into(clien
         0,
         "outer()",
         inlines=[
-            {"function": "innermost()", "file": "a.h", "line": 1},
+            {"function": "deepest()", "file": "a.h", "line": 1},
             {"function": "middle()", "file": "b.h", "line": 2},
         ],
     )
     page = see(client, keep(json_dump=with_frames(frame)))
-    assert page.index("innermost") < page.index("middle") < page.index("outer")
+    assert page.index("deepest") < page.index("middle") < page.index("outer")
     assert page.count(">inlined</span>") == 2
 
 
