@@ -144,6 +144,11 @@ def percentage(value: Any) -> str:
     return text(value) if found is None else f"{found:,} %"
 
 
+def share(count: int, total: int) -> str:
+    """Give a part of a total in per cent, without the sign: ``12.5``."""
+    return f"{100 * count / max(total, 1):.1f}"
+
+
 def yes_no(value: Any) -> str:
     """Give a boolean, or the texts reporters send for one, as ``yes`` or ``no``; anything else as it is."""
     match text(value).lower():

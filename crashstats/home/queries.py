@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from crashstats.charts import Chart, counts_by_day, daily_chart, days_between
-from crashstats.display import plural, text
+from crashstats.display import plural, share, text
 from crashstats.links import product_home, with_query
 from crashstats.lists import CRASH_COLUMNS, NEWEST_FIRST, CrashRow, Range, ask, is_exactly, read_crash
 from processing.schema.registry import search_field
@@ -38,7 +38,7 @@ class ProductCard:
 
 
 @dataclass(frozen=True)
-class SignatureRow:
+class TopSignature:
     """One signature with its share of all crashes in the range, in per cent."""
 
     signature: str
@@ -75,7 +75,7 @@ class Overview:
     signatures: int = 0
     products: tuple[ProductCard, ...] = ()
     versions: tuple[VersionRow, ...] = ()
-    top_signatures: tuple[SignatureRow, ...] = ()
+    top_signatures: tuple[TopSignature, ...] = ()
     newest: tuple[CrashRow, ...] = ()
 
     @property
@@ -135,7 +135,7 @@ def _load(search: SearchBackend, range_: Range, product: str, aggregation: Facet
         signatures=result.facets["cardinality_signature"]["value"],
         products=tuple(_product_card(bucket, range_) for bucket in result.facets.get("product", ())),
         versions=tuple(_version_row(bucket, product) for bucket in result.facets.get("version", ())),
-        top_signatures=_signature_rows(result.facets["signature"], result.total, product, range_),
+        top_signatures=_top_signatures(result.facets["signature"], result.total, product, range_),
         newest=tuple(map(read_crash, result.hits)),
     )
 
@@ -157,15 +157,15 @@ def _version_row(bucket: Mapping[str, Any], product: str) -> VersionRow:
     return VersionRow(version, with_query("signatures", product=product, version=version), bucket["count"])
 
 
-def _signature_rows(
+def _top_signatures(
     buckets: Sequence[Mapping[str, Any]], total: int, product: str, range_: Range
-) -> tuple[SignatureRow, ...]:
+) -> tuple[TopSignature, ...]:
     return tuple(
-        SignatureRow(
+        TopSignature(
             signature=text(bucket["term"], limit=300),
-            link=with_query("signature", signature=text(bucket["term"]), product=product, days=range_.days),
+            link=with_query("signature", signature=str(bucket["term"]), product=product, days=range_.days),
             crashes=bucket["count"],
-            share=f"{100 * bucket['count'] / max(total, 1):.1f}",
+            share=share(bucket["count"], total),
         )
         for bucket in buckets
     )

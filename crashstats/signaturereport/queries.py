@@ -11,7 +11,7 @@ from typing import Any
 from django.http import QueryDict
 
 from crashstats.charts import Chart, counts_by_day, daily_chart, days_between
-from crashstats.display import plural, text
+from crashstats.display import plural, share, text
 from crashstats.links import with_query
 from crashstats.lists import (
     CRASH_COLUMNS,
@@ -244,12 +244,11 @@ def load_signatures(search: SearchBackend, choices: Choices) -> SignatureList:
             aggregations=(
                 Facet(search_field("signature"), wanted, facets=(_PER_DAY,)),
                 Cardinality(search_field("signature")),
-                Facet(search_field("product"), MAX_CHOICES),
-                Facet(search_field("version"), MAX_CHOICES),
             ),
         ),
     )
-    if result is None:
+    options = _load_options(search, choices)
+    if result is None or options is None:
         return SignatureList(choices, search_works=False)
     buckets = result.facets["signature"]
     total = max(result.facets["cardinality_signature"]["value"], len(buckets))
@@ -263,8 +262,8 @@ def load_signatures(search: SearchBackend, choices: Choices) -> SignatureList:
             _signature_row(bucket, rank, result.total, choices)
             for rank, bucket in enumerate(shown, start=choices.offset + 1)
         ),
-        products=_options(result.facets["product"], choices.product),
-        versions=_options(result.facets["version"], choices.version),
+        products=_options(options, choices.product),
+        versions=_options(_versions(options, choices.product), choices.version),
         pager=_pager("signatures", choices, len(shown), total, has_more=len(buckets) == wanted),
     )
 
@@ -325,17 +324,13 @@ def _signature_row(bucket: Mapping[str, Any], rank: int, total: int, choices: Ch
     return SignatureRow(
         rank=rank,
         signature=text(bucket["term"], limit=300),
-        link=with_query("signature", signature=text(bucket["term"]), **parameters),
+        link=with_query("signature", signature=str(bucket["term"]), **parameters),
         crashes=bucket["count"],
-        share=_share(bucket["count"], total),
+        share=share(bucket["count"], total),
         first_seen=min(counts, default=None),
         last_seen=max(counts, default=None),
         chart=daily_chart(counts, days_between(choices.range.start, choices.range.end)),
     )
-
-
-def _share(count: int, total: int) -> str:
-    return f"{100 * count / max(total, 1):.1f}"
 
 
 def _facet_rows(
@@ -350,11 +345,29 @@ def _facet_rows(
         FacetRow(
             value=text(bucket["term"], limit=100),
             crashes=bucket["count"],
-            share=_share(bucket["count"], total),
-            link=link(text(bucket["term"])),
+            share=share(bucket["count"], total),
+            link=link(str(bucket["term"])),
         )
         for bucket in buckets
     )
+
+
+def _load_options(search: SearchBackend, choices: Choices) -> list[Mapping[str, Any]] | None:
+    """Give all products of the range, each with its versions: what can be chosen instead of what is chosen."""
+    versions = Facet(search_field("version"), MAX_CHOICES)
+    by_product = Facet(search_field("product"), MAX_CHOICES, facets=(versions,))
+    result = ask(search, Query(filters=(choices.range.filter,), size=0, aggregations=(by_product,)))
+    return None if result is None else list(result.facets["product"])
+
+
+def _versions(products: Sequence[Mapping[str, Any]], product: str) -> list[Mapping[str, Any]]:
+    """Give the versions of one product, or of all when none is chosen."""
+    return [
+        version
+        for bucket in products
+        if product in ("", bucket["term"])
+        for version in bucket["facets"]["version"]
+    ]
 
 
 def _options(buckets: Sequence[Mapping[str, Any]], chosen: str) -> tuple[str, ...]:

@@ -51,6 +51,15 @@ def test_signatures_are_narrowed_to_product_and_version(client, search):
     assert listed(see(client, "/signatures/", product="Larkspur")) == ["three"]
 
 
+def test_what_is_chosen_can_be_changed_to_what_else_there_is(client, search):
+    fill(search, {"version": "1.0"}, {"version": "2.0"}, {"product": "Larkspur", "version": "7.0"})
+    page = see(client, "/signatures/", product="WaterWolf", version="1.0", query="nothing like it")
+    options = re.findall(r"<option(?: selected)?>([^<]*)</option>", page)
+    assert {"WaterWolf", "Larkspur", "1.0", "2.0"} <= set(options)
+    assert "7.0" not in options
+    assert "<option selected>1.0</option>" in page
+
+
 def test_no_match_says_so_and_offers_the_way_back(client, search):
     page = see(client, "/signatures/", query="nothing like it")
     assert "No signature matches in the last 7 days" in page
