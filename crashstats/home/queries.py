@@ -111,20 +111,7 @@ def product_exists(search: SearchBackend, product: str) -> bool:
 
 
 def _load(search: SearchBackend, range_: Range, product: str, aggregation: Facet) -> Overview:
-    result = ask(
-        search,
-        Query(
-            filters=(range_.filter, *((is_exactly("product", product),) if product else ())),
-            columns=CRASH_COLUMNS,
-            sort=NEWEST_FIRST,
-            size=NEWEST,
-            aggregations=(
-                aggregation,
-                Facet(search_field("signature"), TOP_SIGNATURES),
-                Cardinality(search_field("signature")),
-            ),
-        ),
-    )
+    result = ask(search, _query(range_, product, aggregation))
     if result is None:
         return Overview(range_, search_works=False, product=product)
     return Overview(
@@ -137,6 +124,20 @@ def _load(search: SearchBackend, range_: Range, product: str, aggregation: Facet
         versions=tuple(_version_row(bucket, product) for bucket in result.facets.get("version", ())),
         top_signatures=_top_signatures(result.facets["signature"], result.total, product, range_),
         newest=tuple(map(read_crash, result.hits)),
+    )
+
+
+def _query(range_: Range, product: str, aggregation: Facet) -> Query:
+    return Query(
+        filters=(range_.filter, *((is_exactly("product", product),) if product else ())),
+        columns=CRASH_COLUMNS,
+        sort=NEWEST_FIRST,
+        size=NEWEST,
+        aggregations=(
+            aggregation,
+            Facet(search_field("signature"), TOP_SIGNATURES),
+            Cardinality(search_field("signature")),
+        ),
     )
 
 

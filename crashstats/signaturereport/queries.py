@@ -235,18 +235,7 @@ def _parse_page(value: str) -> int:
 
 def load_signatures(search: SearchBackend, choices: Choices) -> SignatureList:
     """Give one page of the signatures that match."""
-    wanted = choices.offset + PAGE_SIZE + 1
-    result = ask(
-        search,
-        Query(
-            filters=(*choices.filters, *_containing(choices.query)),
-            size=0,
-            aggregations=(
-                Facet(search_field("signature"), wanted, facets=(_PER_DAY,)),
-                Cardinality(search_field("signature")),
-            ),
-        ),
-    )
+    result = ask(search, _query_for_signatures(choices))
     options = _load_options(search, choices)
     if result is None or options is None:
         return SignatureList(choices, search_works=False)
@@ -264,26 +253,29 @@ def load_signatures(search: SearchBackend, choices: Choices) -> SignatureList:
         ),
         products=_options(options, choices.product),
         versions=_options(_versions(options, choices.product), choices.version),
-        pager=_pager("signatures", choices, len(shown), total, has_more=len(buckets) == wanted),
+        pager=_pager("signatures", choices, len(shown), total, has_more=len(buckets) == _wanted(choices)),
     )
+
+
+def _query_for_signatures(choices: Choices) -> Query:
+    return Query(
+        filters=(*choices.filters, *_containing(choices.query)),
+        size=0,
+        aggregations=(
+            Facet(search_field("signature"), _wanted(choices), facets=(_PER_DAY,)),
+            Cardinality(search_field("signature")),
+        ),
+    )
+
+
+def _wanted(choices: Choices) -> int:
+    """How many signatures to ask for: up to this page's end, and one more to know whether there is a next page."""
+    return choices.offset + PAGE_SIZE + 1
 
 
 def load_signature_report(search: SearchBackend, signature: str, choices: Choices) -> SignatureReport:
     """Give one page of the reports of exactly this signature, and counts over all of them."""
-    result = ask(
-        search,
-        Query(
-            filters=(*choices.filters, is_exactly("signature", signature)),
-            columns=CRASH_COLUMNS,
-            sort=NEWEST_FIRST,
-            offset=choices.offset,
-            size=PAGE_SIZE,
-            aggregations=(
-                _PER_DAY,
-                *(Facet(search_field(name), MAX_FACET_ROWS) for name, _ in FACETS),
-            ),
-        ),
-    )
+    result = ask(search, _query_for_reports(signature, choices))
     if result is None:
         return SignatureReport(signature, choices, search_works=False)
     counts = counts_by_day(result.facets["histogram_date"])
@@ -309,6 +301,17 @@ def load_signature_report(search: SearchBackend, signature: str, choices: Choice
             has_more=last < result.total,
             signature=signature,
         ),
+    )
+
+
+def _query_for_reports(signature: str, choices: Choices) -> Query:
+    return Query(
+        filters=(*choices.filters, is_exactly("signature", signature)),
+        columns=CRASH_COLUMNS,
+        sort=NEWEST_FIRST,
+        offset=choices.offset,
+        size=PAGE_SIZE,
+        aggregations=(_PER_DAY, *(Facet(search_field(name), MAX_FACET_ROWS) for name, _ in FACETS)),
     )
 
 
