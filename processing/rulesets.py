@@ -118,9 +118,11 @@ def build_ruleset(name: str) -> Ruleset:
 
 
 def _processor_version(path: Path) -> str:
-    """Give version and commit of this processor from the file that a release carries."""
+    """Give version and commit of this processor from the file that a release carries; a checkout has none."""
     try:
         release = json.loads(path.read_text())
+        return f"{release['version']} {release['commit'][:12]}"
     except FileNotFoundError:
         return "development"
-    return f"{release.get('version', '')} {release.get('commit', '')[:12]}".strip()
+    except (ValueError, KeyError, TypeError):
+        return "unknown"

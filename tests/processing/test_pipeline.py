@@ -186,6 +186,8 @@ def test_the_version_of_a_release_is_recorded(settings: Any, tmp_path: Path):
     assert rulesets.build_ruleset.__wrapped__("regenerate_signature").processor_version == "development"
     settings.VERSION_FILE.write_text('{"version": "v1.2", "commit": "0123456789abcdef0123"}')
     assert rulesets.build_ruleset.__wrapped__("regenerate_signature").processor_version == "v1.2 0123456789ab"
+    settings.VERSION_FILE.write_text("[]")
+    assert rulesets.build_ruleset.__wrapped__("regenerate_signature").processor_version == "unknown"
 
 
 def sample(tmp_path: Path, name: str) -> Context:
