@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from processing.schema import convert, registry
@@ -103,6 +103,7 @@ def test_deep_nesting_is_refused_before_it_hurts():
         convert.to_object(deep)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(sent=JSON_VALUES | st.text(), row=st.sampled_from([row for row in registry.FIELDS if row.annotation]))
 def test_whatever_is_sent_gives_a_value_that_can_be_stored_or_a_bad_value(sent: Any, row: Any):
     try:
@@ -114,6 +115,7 @@ def test_whatever_is_sent_gives_a_value_that_can_be_stored_or_a_bad_value(sent: 
         assert json.loads(stored) == converted
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(st.characters(codec=None)))
 def test_clean_text_can_be_written(text: str):
     cleaned = convert.clean_text(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from processing.schema import registry
@@ -150,11 +150,13 @@ def protected_documents() -> st.SearchStrategy[dict[str, Any]]:
     return st.dictionaries(st.sampled_from(protected) | st.text(min_size=1, max_size=5), values)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(protected_documents())
 def test_no_protected_or_unknown_key_ever_leaks(document: dict[str, Any]):
     assert SECRET not in str(redact_processed(document, PUBLIC))
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.text() | st.sampled_from(sorted(ANNOTATIONS)), st.text()))
 def test_redacting_never_adds_or_changes_anything(raw: dict[str, Any]):
     assert redact_raw(raw, PUBLIC).items() <= raw.items()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from processing.stackwalker import output
@@ -35,6 +35,7 @@ def parse(document: Any) -> tuple[dict[str, Any], tuple[Cut, ...]]:
     return output.parse(json.dumps(document))
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(DOCUMENTS, st.sampled_from([None, 0, 3, "\t"]))
 def test_a_document_within_bounds_is_read_as_it_is(document: dict[str, Any], indent: Any):
     assert output.parse(json.dumps(document, indent=indent)) == (document, ())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from processing.symbols.key import BadKey, locate, normal_debug_id, symbol_file_name, symbol_key
@@ -87,6 +87,7 @@ def test_every_spelling_of_a_debug_id_has_one_normal_form(spelling: str):
     assert normal_debug_id(spelling) == f"{GUID}1f"
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(), st.text("0123456789abcdefABCDEF-{}/.", max_size=45))
 def test_a_key_never_leads_out_of_its_folder(debug_file: str, debug_id: str):
     try:
