@@ -134,7 +134,7 @@ class _Parser:
             raise BadQuery(
                 f"{counted} things to count in one search; at most {MAX_AGGREGATIONS} can be counted"
             )
-        if self._params.get("_return_query", "").strip().lower() in TRUE_WORDS:
+        if any(value.strip().lower() in TRUE_WORDS for value in self._values("_return_query")[-1:]):
             raise BadParameter("_return_query", "showing the engine's own query is not offered")
 
     def _field(self, name: str) -> Field | None:

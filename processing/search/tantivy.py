@@ -102,6 +102,7 @@ class TantivySearch(SearchBackend):
                 with self._folder.writing():
                     loaded = {crash_id: load(crash_id) for crash_id in crash_ids}
                     _write(folder, {key: value for key, value in loaded.items() if value is not None})
+                self._folder.let_others_write()
             with self._folder.writing():
                 documents = _open_view(folder).searcher.num_docs
                 self._folder.promote()

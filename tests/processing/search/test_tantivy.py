@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import resource
 import stat
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -158,6 +159,24 @@ def test_writer_that_waits_too_long_says_for_what(folder: Path) -> None:
             engine.index({})
         assert found(engine) == []
     engine.index({})
+
+
+def test_rebuild_lets_the_indexer_write_between_its_batches(search: SearchBackend, folder: Path) -> None:
+    indexer = threading.Thread(target=index_crash_3, args=(folder,))
+    waited = []
+
+    def batches() -> Iterator[list[str]]:
+        indexer.start()
+        for number in range(100, 400):
+            if not indexer.is_alive():
+                return
+            waited.append(number)
+            yield [crash_id(number)]
+
+    search.rebuild(batches(), lambda key: make_crash(uuid=key))
+    indexer.join()
+    assert len(waited) < 100
+    assert found(search, where("uuid", Operator.IS, crash_id(3))) == [3]
 
 
 def test_only_one_rebuild_at_a_time(search: SearchBackend, folder: Path) -> None:
