@@ -40,8 +40,8 @@ def pairs_or_singles(excluded: str = "") -> str:
     return "|".join((*pairs, *map(re.escape, CLOSER_OF.values())))
 
 
-Decide = Callable[[str, int, int, int], str | None]
-"""Decides about one slice: (text, end of the slice before it, start, end) to a replacement, None to keep it."""
+Decide = Callable[[str, int, int], str | None]
+"""Decides about one slice: (text, start of the slice, its end) to a replacement, None to keep it."""
 
 _SPACES_AND_DELIMITERS = re.compile(rf" |{pairs_or_singles()}")
 
@@ -96,16 +96,15 @@ def replace_slices(text: str, brackets: Brackets, decide: Decide) -> str:
         return text
     if text.find(brackets.opener, start + 1) < 0:  # the most frequent case, without the general machinery
         end = text.find(brackets.closer, start) + 1 or len(text)
-        replacement = decide(text, 0, start, end)
+        replacement = decide(text, start, end)
         return text if replacement is None else text[:start] + replacement + text[end:]
     parts: list[str] = []
-    copied = before = 0
+    copied = 0
     for start, end in outermost_slices(text, brackets):
-        replacement = decide(text, before, start, end)
+        replacement = decide(text, start, end)
         if replacement is not None:
             parts += text[copied:start], replacement
             copied = end
-        before = end
     parts.append(text[copied:])
     return "".join(parts)
 

@@ -106,7 +106,6 @@ class SignatureGenerator:
                     rule.apply(crash_data, draft)
                     draft.events.append(explain.Fired(rule.name, why, before, draft.signature))
             except Exception as exc:
-                draft.signature = before
                 self._fail(draft, rule.name, exc)
         return Result(self.profile, draft, self._conditions)
 

@@ -30,7 +30,6 @@ _OPERATOR = (
     r"(?:\s*(?:\(\)|\[\]|->\*?|<=>|<<=?|>>=?|<=?|>=?|[-+*/%^&|~!=,]{1,3}))?"
 )
 _MARKS = re.compile(rf"{_OPERATOR}| |->|{pairs_or_singles(excluded='-')}")
-_CLOSERS = frozenset(CLOSER_OF.values())
 _ARROW = [("", "->")]
 _SWIFT_IN = [("", "in")]
 _PLAIN_NAME = re.compile(r"[\w:~.@]+")
@@ -153,8 +152,6 @@ def _words(text: str) -> list[list[Piece]]:
             elif mark in CLOSER_OF:
                 awaited.append(CLOSER_OF[mark])
             continue
-        if mark in _CLOSERS:
-            continue  # it closes nothing
         if found.start() > start:
             word.append(("", text[start : found.start()]))
         if mark in CLOSER_OF:
@@ -207,9 +204,9 @@ def _before_arrow(words: list[list[Piece]]) -> list[list[Piece]]:
 
 
 def _without_trailing_extras(words: list[list[Piece]]) -> list[list[Piece]]:
-    """Leave qualifiers, clone marks and GCC's ``[with T = …]`` out, but not the first word."""
+    """Leave out the qualifiers, clone marks and GCC's ``[with T = …]`` at the end."""
     count = len(words)
-    while count > 1 and _is_extra(words[count - 1]):
+    while count and _is_extra(words[count - 1]):
         count -= 1
     return words[:count]
 

@@ -105,8 +105,8 @@ def _without_trailing_qualifiers(text: str) -> str:
     return text
 
 
-def _template(text: str, before: int, start: int, end: int) -> str | None:
-    if text.endswith("operator", before, start) or _is_telling(text, start, end):
+def _template(text: str, start: int, end: int) -> str | None:
+    if text.endswith("operator", 0, start) or _is_telling(text, start, end):
         return None
     return "<T>"
 
@@ -119,46 +119,36 @@ def _is_telling(text: str, start: int, end: int) -> bool:
     )
 
 
-def _parameters(text: str, before: int, start: int, end: int) -> str | None:
-    if text.endswith("operator", before, start) or text[start:end] == "(anonymous namespace)":
+def _parameters(text: str, start: int, end: int) -> str | None:
+    if text.endswith("operator", 0, start) or text[start:end] == "(anonymous namespace)":
         return None
     return ""
 
 
-def _rust_generics(text: str, _before: int, start: int, end: int) -> str | None:
+def _rust_generics(text: str, start: int, end: int) -> str | None:
     return None if text.find(" as ", start, end) >= 0 else "<T>"
 
 
-def _nothing(_text: str, _before: int, _start: int, _end: int) -> str:
+def _nothing(_text: str, _start: int, _end: int) -> str:
     return ""
 
 
 def _collapse_ipc_templates(text: str) -> str:
-    """Collapse templates, but look into the arguments of ``IPC::ParamTraits`` instead of dropping them.
-
-    One walk over the text: the end of each argument that was looked into waits in ``looked_into``, because the text
-    *before* a later slice begins there.
-    """
+    """Collapse templates, but look into the arguments of ``IPC::ParamTraits`` instead of dropping them."""
     ends = slice_ends(text, ANGLE)
     casts, places = _Occurrences(text, " as "), _Occurrences(text, " in ")
-    looked_into: list[int] = []
     parts: list[str] = []
-    copied = before = position = 0
+    copied = position = 0
     while (start := text.find("<", position)) >= 0:
-        while looked_into and looked_into[-1] <= start:
-            before = looked_into.pop()
         end = ends[start]
-        kept = (
-            casts.within(start, end) or places.within(start, end) or text.endswith("operator", before, start)
-        )
-        if not kept and text.endswith(_IPC_TEMPLATE, before, start):
-            looked_into.append(end)
-            position = before = start + 1
+        position = end
+        if casts.within(start, end) or places.within(start, end) or text.endswith("operator", 0, start):
             continue
-        if not kept and not (text.startswith(_OMITTED, start) and end - start == len(_OMITTED)):
+        if text.endswith(_IPC_TEMPLATE, 0, start):
+            position = start + 1
+        elif not (text.startswith(_OMITTED, start) and end - start == len(_OMITTED)):
             parts += text[copied:start], "<T>"
             copied = end
-        position = before = end
     parts.append(text[copied:])
     return "".join(parts)
 

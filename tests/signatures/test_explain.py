@@ -14,7 +14,7 @@ STACK = stack(
     {"module": "x.dll"},
     {"module": "x.dll"},
     {"function": "static void atlas::Draw(int)", "file": "a.cc"},
-    "main()",
+    "_purecall",
 )
 
 
@@ -28,7 +28,7 @@ def test_frames_tell_what_was_decided_and_by_which_entry():
         ("x.dll", "prefix", ".*\\.dll"),
         ("x.dll", "duplicate", None),
         ("atlas::Draw", "end", None),
-        ("main", "beyond end", None),
+        ("_purecall", "beyond end", None),
     ]
     assert [frame.sentinel.pattern for frame in frames if frame.sentinel] == ["core::panicking::panic_fmt"]
     assert frames[1].entry.line == 3

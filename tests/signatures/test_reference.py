@@ -153,6 +153,7 @@ def test_rust_names_agree_with_the_model(function):
         (" ", ""),
         ("f  (int)", " "),
         ("f(int)const", "f"),
+        ("f() const const&", "const"),
         ("Take(int)&&", "Take"),
         ("a::operator&", "a::operator"),
         ("f<a", "f<T>"),

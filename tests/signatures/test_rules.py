@@ -99,8 +99,10 @@ def test_shutdown_timeouts(timeout, signature):
 
 
 def test_conditions_that_differ_in_numbers_only_are_one_condition():
-    timeout = '{"phase": "p", "conditions": ["tile 12", "tile 7", "db"]}'
-    assert default(async_shutdown_timeout=timeout).signature == "AsyncShutdownTimeout | p | db,tile <n>"
+    timeout = '{"phase": "p", "conditions": ["tile 12", "tile 7", "f", "e", "d", "c", "b", "a"]}'
+    assert (
+        default(async_shutdown_timeout=timeout).signature == "AsyncShutdownTimeout | p | a,b,c,d,e,f,tile <n>"
+    )
 
 
 @pytest.mark.parametrize("timeout", ["[1]", "null", "7", '{"conditions": 5}', "[" * 100_000])
