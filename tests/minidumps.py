@@ -9,11 +9,10 @@ from __future__ import annotations
 import struct
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 STREAM_THREAD_LIST = 3
 STREAM_MODULE_LIST = 4
-STREAM_MEMORY_LIST = 5
 STREAM_EXCEPTION = 6
 STREAM_SYSTEM_INFO = 7
 
@@ -57,14 +56,18 @@ class Thread:
 
 @dataclass
 class Minidump:
-    """What goes into the dump. Threads that share one stack object share its bytes in the file too."""
+    """What goes into the dump.
+
+    Threads that share one stack object share its bytes in the file too. ``padding`` is how many bytes follow at the
+    end of the file; ``claimed_modules`` a lie about how many modules there are.
+    """
 
     threads: Sequence[Thread] = ()
     modules: Sequence[Module] = ()
     crashing_thread_id: int | None = None
     crash_address: int = 0
     padding: int = 0
-    extra_streams: Sequence[tuple[int, bytes]] = field(default_factory=list)
+    claimed_modules: int | None = None
 
     def build(self) -> bytes:
         """Give the bytes of the file."""
@@ -109,7 +112,7 @@ class _Builder:
         self._parts: list[bytes] = []
         self._streams: list[tuple[int, bytes]] = []
         self._stacks: dict[int, int] = {}
-        self._count = 3 + (dump.crashing_thread_id is not None) + len(dump.extra_streams)
+        self._count = 3 + (dump.crashing_thread_id is not None)
         self._end = _HEADER_BYTES + self._count * _DIRECTORY_ENTRY_BYTES
 
     def build(self) -> bytes:
@@ -125,7 +128,6 @@ class _Builder:
             (STREAM_SYSTEM_INFO, self._system_info()),
             (STREAM_THREAD_LIST, self._thread_list()),
             (STREAM_MODULE_LIST, self._module_list()),
-            *self._dump.extra_streams,
         ]
         if self._dump.crashing_thread_id is not None:
             streams.append((STREAM_EXCEPTION, self._exception(self._dump.crashing_thread_id)))
@@ -166,7 +168,8 @@ class _Builder:
         )
 
     def _module_list(self) -> bytes:
-        return struct.pack("<I", len(self._dump.modules)) + b"".join(map(self._module, self._dump.modules))
+        count = len(self._dump.modules) if self._dump.claimed_modules is None else self._dump.claimed_modules
+        return struct.pack("<I", count) + b"".join(map(self._module, self._dump.modules))
 
     def _module(self, module: Module) -> bytes:
         codeview = (
