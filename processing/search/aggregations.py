@@ -16,6 +16,17 @@ from processing.search.query import Aggregation, Cardinality, Facet, Histogram
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BOOLEAN_TERMS = {True: "T", False: "F"}
 
+#: Intervals of one length, and how far after the epoch the first bucket begins (weeks begin on Monday).
+FIXED_INTERVALS: dict[str, tuple[timedelta, timedelta]] = {
+    "minute": (timedelta(minutes=1), timedelta()),
+    "hour": (timedelta(hours=1), timedelta()),
+    "day": (timedelta(days=1), timedelta()),
+    "week": (timedelta(weeks=1), timedelta(days=4)),
+}
+#: Intervals of whole months.
+MONTH_INTERVALS: dict[str, int] = {"month": 1, "quarter": 3, "year": 12}
+DATE_INTERVALS = (*FIXED_INTERVALS, *MONTH_INTERVALS)
+
 
 class Dialect(Protocol):
     """How one engine names columns, and how it counts and spells dates."""
@@ -96,18 +107,6 @@ def _term(key: Any, kind: SearchKind, dialect: Dialect) -> Any:
             return dialect.date(key).isoformat(timespec="microseconds")
         case _:
             return key
-
-
-#: Intervals of one length, and how far after the epoch the first bucket begins (weeks begin on Monday).
-FIXED_INTERVALS: dict[str, tuple[timedelta, timedelta]] = {
-    "minute": (timedelta(minutes=1), timedelta()),
-    "hour": (timedelta(hours=1), timedelta()),
-    "day": (timedelta(days=1), timedelta()),
-    "week": (timedelta(weeks=1), timedelta(days=4)),
-}
-#: Intervals of whole months.
-MONTH_INTERVALS: dict[str, int] = {"month": 1, "quarter": 3, "year": 12}
-DATE_INTERVALS = (*FIXED_INTERVALS, *MONTH_INTERVALS)
 
 
 def month_starts(first: datetime, last: datetime, interval: str) -> list[datetime]:
