@@ -16,7 +16,7 @@ from ingest.deduplication import RecentReports
 from ingest.health import Health
 from ingest.limits import Limits
 from ingest.malformed import MalformedSamples
-from ingest.metrics import Metrics, Statsd
+from ingest.metrics import Metrics, Statsd, share_between_processes
 from ingest.publisher import Publisher
 from ingest.spool import Spool
 from ingest.throttler import Throttler
@@ -29,6 +29,8 @@ log = getLogger(__name__)
 def build_application() -> Application:
     """Make the application that the settings describe, and prove that it can keep crashes.
 
+    Once per collector, before its worker processes are forked: they share its metrics and its memory of recent reports.
+
     A storage or a database that is down only gets a warning, because the spool stands in for it; one that is set up
     wrongly ends the start.
 
@@ -40,6 +42,7 @@ def build_application() -> Application:
     spool.prepare()
     _check(storage, publisher)
     statsd = options["statsd_host"]
+    share_between_processes(options["folder"] / "metrics")
     metrics = Metrics(
         Statsd(statsd, options["statsd_port"], host_tag=options["host_tag"]) if statsd else None
     )

@@ -28,11 +28,6 @@ control_socket_disable = True  # gunicorn would place it in a folder that all sy
 proc_name = "crashstats-collector"
 
 
-def on_starting(arbiter: Any) -> None:
-    """Once, before the application is loaded and workers are made."""
-    metrics.share_between_processes(_collector["folder"] / "metrics")
-
-
 def child_exit(arbiter: Any, worker: Any) -> None:
     metrics.retire_process(worker.pid)
 
