@@ -60,7 +60,33 @@ function closeMenus() {
   document.addEventListener("keydown", close);
 }
 
+/** Look again, quietly, whether what this page waits for has come; then load it. */
+function lookAgain() {
+  const part = document.querySelector("[data-look-again]");
+  if (!part) {
+    return;
+  }
+  setTimeout(async () => {
+    try {
+      const response = await fetch(location.href, { cache: "no-store" });
+      if (response.status !== 202) {
+        location.reload();
+        return;
+      }
+      const page = new DOMParser().parseFromString(await response.text(), "text/html");
+      const fresh = page.querySelector("[data-look-again]");
+      if (fresh && fresh.textContent !== part.textContent) {
+        part.replaceChildren(...fresh.children);
+      }
+    } catch {
+      // the site is away for a moment: the next look may find it again
+    }
+    lookAgain();
+  }, Number(part.dataset.lookAgain) * 1000);
+}
+
 focusSearchBySlash();
 offerCopying();
+lookAgain();
 offerFolding();
 closeMenus();
