@@ -13,7 +13,9 @@ ADMINISTRATOR = "admin"
 
 
 class Command(BaseCommand):
-    help = "Migrate the database, collect static files, see to index and first administrator. Safe to run again."
+    help = (
+        "Migrate the database, collect static files, see to index and first administrator. Safe to run again."
+    )
 
     def handle(self, **options: Any) -> None:
         call_command("migrate", interactive=False, verbosity=0)
