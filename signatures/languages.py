@@ -33,7 +33,9 @@ _MARKS = re.compile(rf"{_OPERATOR}| |->|{pairs_or_singles(excluded='-')}")
 _ARROW = [("", "->")]
 _SWIFT_IN = [("", "in")]
 _PLAIN_NAME = re.compile(r"[\w:~.@]+")
-_SIMPLE_FUNCTION = re.compile(r"(?:[\w:&*]++ )*+([\w:~.@]++)\([^()\[\]{}<>`']*+\)(?: const)?")
+_SIMPLE_FUNCTION = re.compile(
+    r"(?:[\w:&*]++ )*+([\w:~.@]++)\((?!anonymous namespace\))[^()\[\]{}<>`']*+\)(?: const)?"
+)
 _LAMBDA_NUMBER = re.compile(r"::\$_\d+(?=::|\Z)")
 _LEGACY_HASH = re.compile(r"::h[0-9a-f]{16}(?=\Z|\.llvm\.\d+\Z| \[clone )")
 _LLVM_CLONE = re.compile(r"\.llvm\.\d+\Z")

@@ -11,7 +11,7 @@ from signatures.collapse import ANGLE, ROUND, SQUARE, last_token, replace_slices
 
 _QUALIFIERS = ("const", "const&", "const &", "&&", "&")
 _CONTINUATIONS = ("(", "[clone")
-_SIMPLE_FUNCTION = re.compile(r"([\w:~.@]++)\([^()\[\]{}<>`']*+\)")
+_SIMPLE_FUNCTION = re.compile(r"([\w:~.@]++)\((?!anonymous namespace\))[^()\[\]{}<>`']*+\)")
 _CLANG_LAMBDA = re.compile(r"::\$_\d+::")
 _SPACE_BEFORE = re.compile(r" (?=[*&,])")
 _COMMA_WITHOUT_SPACE = re.compile(r",(?! )")

@@ -41,6 +41,7 @@ def text_of(function, file=None):
         ("atlas::`anonymous-namespace'::Walk(int)", "atlas::(anonymous namespace)::Walk"),
         ("void (anonymous namespace)::LoadTable(int)", "(anonymous namespace)::LoadTable"),
         ("IPC::ParamTraits<nsTArray<atlas::Tile> >::Read(int)", "IPC::ParamTraits<nsTArray<T> >::Read"),
+        ("atlas::(anonymous namespace)", "atlas::(anonymous namespace)"),
         ("<unknown in atlas_driver.dll>", "<unknown in atlas_driver.dll>"),
         ("atlas::Name[abi:cxx11](int) const", "atlas::Name[abi:cxx11]"),
         ("atlas_parse_line (char const*, int)", "atlas_parse_line"),

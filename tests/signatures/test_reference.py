@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from signatures import reference
@@ -128,6 +128,8 @@ def model_rust(function):
 
 
 @given(NAMES.filter(bool))
+@settings(max_examples=1000, deadline=None)
+@example("x::(anonymous namespace)")
 @example("IPC::ParamTraits<IPC::ParamTraits<a>::b<c<d>> as ")
 @example("IPC::ParamTraits<IPC::ParamTraits<a>::b<c<d>>>::e<f>")
 @example("IPC::ParamTraits<a<b>::operator<c> in >::d<e>")
@@ -142,6 +144,7 @@ def test_cpp_names_agree_with_the_model(function):
 
 
 @given(NAMES.filter(bool))
+@settings(max_examples=1000, deadline=None)
 def test_rust_names_agree_with_the_model(function):
     assert reference.clean_rust(function) == model_rust(function)
 
