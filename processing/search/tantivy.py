@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import pairwise
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,8 @@ DATE = "date"
 #: Each part of an index counts this many values before the parts are added up: enough to be exact.
 _SEGMENT_TERMS = 65_000
 _MAX_MONTH_BUCKETS = 5_000
+#: More crashes with one value of the first sort field are not put in order by the next.
+_MAX_TIED = 20_000
 #: tantivy writes from one thread with this much memory; less than 15 MB it refuses.
 _WRITER_BYTES = 32_000_000
 
@@ -272,9 +275,58 @@ def _query_errors(folder: Path) -> Iterator[None]:
 def _page(
     searcher: tantivy.Searcher, wanted: tantivy.Query, query: Query
 ) -> tuple[int, list[dict[str, Any]]]:
+    if len(query.sort) > 1:
+        return _page_by_several(searcher, wanted, query)
     found = searcher.search(wanted, limit=max(query.size, 1), offset=query.offset, **_order(query.sort))
-    addresses = [address for _, address in found.hits[: query.size]]
-    return _count(found), [_hit(searcher.doc(address), query.columns) for address in addresses]
+    shown = [_shown(searcher.doc(address)) for _, address in found.hits[: query.size]]
+    return _count(found), [_hit(values, query.columns) for values in shown]
+
+
+def _page_by_several(
+    searcher: tantivy.Searcher, wanted: tantivy.Query, query: Query
+) -> tuple[int, list[dict[str, Any]]]:
+    """Sort by the first field in the engine, which knows one only; put in order here what shares its value."""
+    end = query.offset + query.size
+    total, hits = _first_by_one(searcher, wanted, query.sort[0], end)
+    ranked: list[tuple[int, dict[str, Any]]] = []
+    for number, (value, address) in enumerate(hits):
+        is_tied = number > 0 and value == hits[number - 1][0]
+        rank = ranked[-1][0] if is_tied else number
+        ranked.append((rank, _shown(searcher.doc(address))))
+    for sort in reversed(query.sort[1:]):
+        ranked = _sorted(ranked, sort)
+    ranked.sort(key=itemgetter(0))
+    return total, [_hit(values, query.columns) for _, values in ranked[query.offset : end]]
+
+
+def _first_by_one(
+    searcher: tantivy.Searcher, wanted: tantivy.Query, sort: Sort, size: int
+) -> tuple[int, list[tuple[Any, tantivy.DocAddress]]]:
+    """Give how many match, and the first ``size`` by one field with all that share the last one's value."""
+    limit = size + 1
+    while True:
+        found = searcher.search(wanted, limit=limit, **_order((sort,)))
+        hits = found.hits  # a new list each time it is asked for
+        if size == 0 or len(hits) < limit or hits[-1][0] != hits[size - 1][0]:
+            return _count(found), hits
+        if limit >= _MAX_TIED:
+            raise BadQuery(
+                f"too many crashes share one {sort.field.public_name} to sort them by another field too; "
+                f"sort by a field that tells them apart first, or narrow the search"
+            )
+        limit = min(limit * 4, _MAX_TIED)
+
+
+def _sorted(ranked: list[tuple[int, dict[str, Any]]], sort: Sort) -> list[tuple[int, dict[str, Any]]]:
+    name = sort.field.public_name
+    absent = [each for each in ranked if each[1].get(name) is None]
+    present = [each for each in ranked if each[1].get(name) is not None]
+    present.sort(key=lambda each: _first(each[1][name]), reverse=sort.descending)
+    return present + absent
+
+
+def _first(value: Any) -> Any:
+    return value[0] if isinstance(value, list) else value
 
 
 def _count(found: tantivy.SearchResult) -> int:
@@ -284,17 +336,17 @@ def _count(found: tantivy.SearchResult) -> int:
 def _order(sort: tuple[Sort, ...]) -> dict[str, Any]:
     if not sort:
         return {}
-    if len(sort) > 1:
-        raise BadQuery("results can be sorted by one field only; give one")
-    return {
-        "order_by_field": sort[0].field.public_name,
-        "order": Order.Desc if sort[0].descending else Order.Asc,
-    }
+    order = Order.Desc if sort[0].descending else Order.Asc
+    return {"order_by_field": sort[0].field.public_name, "order": order}
 
 
-def _hit(document: tantivy.Document, columns: tuple[Field, ...]) -> dict[str, Any]:
-    shown = json.loads(document[SHOWN][0])
-    return {column.public_name: shown.get(column.public_name) for column in columns}
+def _shown(document: tantivy.Document) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads(document[SHOWN][0])
+    return values
+
+
+def _hit(values: Mapping[str, Any], columns: tuple[Field, ...]) -> dict[str, Any]:
+    return {column.public_name: values.get(column.public_name) for column in columns}
 
 
 def _facets(searcher: tantivy.Searcher, wanted: tantivy.Query, query: Query) -> dict[str, Any]:

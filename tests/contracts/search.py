@@ -516,6 +516,16 @@ class SearchContract:
         ordered = [2, 0, 3]
         assert [int(hit["uuid"][24:29]) for hit in hits] == [*(ordered[::-1] if descending else ordered), 1]
 
+    def test_sorting_by_several_fields_applies_them_in_order(self, search: SearchBackend) -> None:
+        values = [("B", 1), ("A", 1), ("B", 3), (None, 5), ("A", None), ("A", 2), (None, None), ("B", 2)]
+        fill(search, *(make_crash(version=version, uptime=uptime) for version, uptime in values))
+        sort = (Sort(search_field("version")), Sort(search_field("uptime"), descending=True))
+        expected = [5, 1, 4, 2, 7, 0, 3, 6]
+        for offset, size in ((0, 100), (0, 2), (2, 3), (5, 3), (7, 5), (8, 5), (0, 0)):
+            result = search.search(Query(columns=(UUID,), sort=sort, offset=offset, size=size))
+            assert [int(hit["uuid"][24:29]) for hit in result.hits] == expected[offset : offset + size]
+            assert result.total == 8
+
     # --- aggregations ------------------------------------------------------------------------------------------
 
     def test_facet_counts_by_frequency_then_by_term(self, search: SearchBackend) -> None:

@@ -241,7 +241,6 @@ def test_bad_search_is_explained(client: Client, search: SearchBackend) -> None:
 
 def test_what_is_not_offered_is_a_clear_bad_request(client: Client, search: SearchBackend) -> None:
     for parameters, reason in (
-        ({"_sort": ["product", "-date"]}, "sorted by one field only"),
         ({"_return_query": "1"}, "not offered"),
         ({"signature": "@<1-9>"}, "not offered"),
     ):

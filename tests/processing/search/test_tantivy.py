@@ -275,10 +275,15 @@ def test_rebuild_takes_changed_fields_in(folder: Path) -> None:
     assert found(engine, where("uptime", Operator.GREATER, 4), where("reason", Operator.IS, "SIGSEGV")) == [0]
 
 
-def test_text_across_more_frames_than_the_engine_follows_is_found_all_the_same(search: SearchBackend) -> None:
-    fill(search, *(make_crash(proto_signature=f"f{n} | g{n} | main") for n in range(17_000)))
+def test_more_crashes_than_the_engine_follows(search: SearchBackend) -> None:
+    """Text across very many frames is found all the same; too many crashes with one product are not sorted further."""
+    fill(search, *(make_crash(proto_signature=f"f{n} | g{n} | main") for n in range(20_001)))
     condition = where("proto_signature", Operator.CONTAINS, "99 | g")
-    assert search.search(Query(filters=(condition,), size=0)).total == 170
+    assert search.search(Query(filters=(condition,), size=0)).total == 200
+    by_product = (Sort(search_field("product")), Sort(search_field("uuid")))
+    with pytest.raises(BadQuery, match="too many crashes share one product"):
+        search.search(Query(sort=by_product))
+    assert search.search(Query(filters=(condition,), sort=by_product)).total == 200
 
 
 def test_long_part_of_a_stack_can_be_looked_for_frame_by_frame(search: SearchBackend) -> None:
