@@ -19,8 +19,8 @@ BEYOND_END = "beyond end"
 
 SEPARATOR = " | "
 
-# What may be kept in memory: at most this many functions, none of which is longer than this. A process that only
-# sees the longest names, all of them outside of ASCII, needs 64 MB for that; a usual one needs about 12 MB.
+# What may be kept in memory: at most this many functions and as many other frame texts, none of them longer than this.
+# Measured: 11 MB once a usual process has filled it, 110 MB when all names are the longest and outside of ASCII.
 _REMEMBERED_FUNCTIONS = 16_384
 _REMEMBERED_LENGTH = 500
 
