@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -37,8 +38,7 @@ def report(request: HttpRequest, crash_id: str) -> HttpResponse:
     except CrashNotFound:
         return _show_unprocessed(request, valid)
     except StorageError:
-        logger.exception("%s: storage did not answer", valid)
-        return render(request, "reports/unavailable.html", {"crash_id": valid}, status=503)
+        return _say_unavailable(request, valid, "Crash storage")
     if found.shows_protected and isinstance(request.user, User):
         record_access(request.user, valid, AccessRecord.Door.REPORT)
     return render(request, "reports/report.html", {"report": found})
@@ -50,14 +50,21 @@ def _show_unprocessed(request: HttpRequest, crash_id: str) -> HttpResponse:
     except CrashNotFound:
         return render(request, "reports/unknown.html", {"crash_id": crash_id}, status=404)
     except StorageError:
-        logger.exception("%s: storage did not answer", crash_id)
-        return render(request, "reports/unavailable.html", {"crash_id": crash_id}, status=503)
+        return _say_unavailable(request, crash_id, "Crash storage")
+    except DatabaseError:
+        return _say_unavailable(request, crash_id, "The ledger")
     if crash.is_waiting:
         _hurry(crash)
         return render(request, "reports/waiting.html", {"crash": crash}, status=202)
     return render(
         request, "reports/unprocessed.html", {"crash": crash}, status=200 if crash.has_failed else 404
     )
+
+
+def _say_unavailable(request: HttpRequest, crash_id: str, part: str) -> HttpResponse:
+    """Answer inside an ``except``; ``part`` is what does not answer."""
+    logger.exception("%s: %s does not answer", crash_id, part)
+    return render(request, "reports/unavailable.html", {"crash_id": crash_id, "part": part}, status=503)
 
 
 def _hurry(crash: Unprocessed) -> None:

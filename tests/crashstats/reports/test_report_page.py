@@ -2,7 +2,7 @@ import json
 
 import pytest
 from django.contrib.auth.models import Permission
-from django.db import connection
+from django.db import OperationalError, connection
 
 from crashstats.accounts.models import AccessRecord, User
 from processing import queue
@@ -288,9 +288,18 @@ def test_when_storage_is_down_the_page_says_so(client, settings, tmp_path):
     }
     get_storage.cache_clear()
     try:
-        assert client.get(f"/report/index/{new_crash_id()}").status_code == 503
+        assert "Crash storage does not answer" in see(client, new_crash_id(), status=503)
     finally:
         get_storage.cache_clear()
+
+
+def test_when_the_ledger_is_away_processed_crashes_are_shown_and_others_ask_for_patience(client, keep):
+    def refuse(*_):
+        raise OperationalError("the database is away")
+
+    with connection.execute_wrapper(refuse):
+        assert "ww::Surface::Blend" in see(client, keep())
+        assert "The ledger does not answer" in see(client, new_crash_id(), status=503)
 
 
 def test_no_report_is_kept_by_browsers_or_proxies(client, keep):

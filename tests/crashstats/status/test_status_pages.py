@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from crashstats.status import views
@@ -39,6 +39,19 @@ def test_the_status_page_shows_the_equation_and_the_queues(client, storage, sear
 def test_an_unexplained_crash_is_pointed_out(client, storage, search):
     enter(new_crash_id(), "queued")
     assert "that must not be" in client.get("/status/").text
+
+
+@pytest.mark.django_db
+def test_without_the_database_the_status_is_still_told(client, storage, search):
+    def refuse(*_):
+        raise OperationalError("the database is away")
+
+    with connection.execute_wrapper(refuse):
+        response = client.get("/status.json")
+        page = client.get("/status/").text
+    assert response.status_code == 503
+    assert json.loads(response.content)["ledger"] == {}
+    assert "The database does not answer, so nothing can be counted" in page
 
 
 @pytest.mark.django_db(transaction=True)
