@@ -148,14 +148,14 @@ def _build_older_than_days(argument: Any, _: Any) -> Test:
         raise TypeError("expected a whole number of days")
 
     def test(value: Any, today: date) -> bool:
-        """A build id is 14 digits, the first eight of which are the day of the build."""
+        """A build id is 14 digits, the first eight of which are the day of the build, taken as its first moment."""
         if not isinstance(value, str) or not _BUILD_ID.fullmatch(value):
             return False
         try:
             built = date(int(value[:4]), int(value[4:6]), int(value[6:8]))
         except ValueError:
             return False
-        return (today - built).days > argument
+        return (today - built).days >= argument
 
     return test
 
