@@ -27,14 +27,14 @@ _KEPT_BRACKETS = re.compile(
 _TOKEN = re.compile(
     r"""(?P<escape>\\.)
       | (?P<set>\[\^?\]?(?:\\.|[^\]\\])*\])
-      | (?P<open>\((?P<extension>\?(?:P?[<=!:>][=!]?|[^)]))?)
+      | (?P<open>\((?P<extension>\?(?:<[=!]|.))?)
       | (?P<close>\))
       | (?P<repeat>[*+?]|\{(?P<least>\d*)(?P<comma>,?)(?P<most>\d*)\})[?+]?
       | (?P<or>\|)
       | .""",
     re.VERBOSE | re.DOTALL,
 )
-_HARMLESS_EXTENSIONS = ("?:", "?=", "?!", "?<=", "?<!")
+_HARMLESS_EXTENSIONS = ("?:", "?>", "?=", "?!", "?<=", "?<!")
 
 
 class Severity(StrEnum):

@@ -10,6 +10,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -194,7 +195,12 @@ class Matcher:
 
     def deciding_entry(self, text: str) -> Entry | None:
         """Find the first entry of the list that matches ``text`` by itself; None when none does."""
-        return next((entry for entry in self._entries if re.match(entry.pattern, text)), None)
+        return next((entry for entry, expression in self._single if expression.match(text)), None)
+
+    @cached_property
+    def _single(self) -> list[tuple[Entry, re.Pattern[str]]]:
+        """Each entry by itself, compiled when somebody first asks for an explanation."""
+        return [(entry, re.compile(entry.pattern)) for entry in self._entries]
 
 
 def _joined(entries: Sequence[Entry]) -> re.Pattern[str]:

@@ -97,6 +97,9 @@ def test_warnings(pattern, message):
         "[(]+abc",
         r"abc\d{1,3}x+",
         "(?!abc)defgh",
+        "ab(?:=x)cd",
+        "(?<!x)abcdef",
+        "ab(?>cd)ef",
         "abcde{,3}",
     ],
 )
