@@ -24,6 +24,7 @@ _LARGE_REPEAT = 100
 _KEPT_BRACKETS = re.compile(
     r"<T>|<[^<>]* (?:as|in) |<name omitted>|<unknown in|operator[<>()=-]+|->|\(anonymous namespace\)|\(unloaded"
 )
+_GROUP_SYNTAX = re.compile(r"(?<!\\)(?:\((?:\?(?:<[=!]|.))?|\))")
 _TOKEN = re.compile(
     r"""(?P<escape>\\.)
       | (?P<set>\[\^?\]?(?:\\.|[^\]\\])*\])
@@ -137,10 +138,8 @@ def _check_expression(entry: Entry) -> Iterator[Finding]:
 
 
 def _check_text(entry: Entry) -> Iterator[Finding]:
-    text = entry.pattern.replace("\\", "")
-    if re.search(r"<.*>|\(.*\)", _KEPT_BRACKETS.sub("", text)) and (
-        entry.list_name == SENTINELS or "\\(" in entry.pattern or "<" in entry.pattern
-    ):
+    text = entry.pattern if entry.list_name == SENTINELS else _GROUP_SYNTAX.sub("", entry.pattern)
+    if re.search(r"<.*>|\(.*\)", _KEPT_BRACKETS.sub("", text.replace("\\", ""))):
         yield _warning(
             entry, "has parameters or template arguments, which frame texts do not have (write <T>)"
         )
