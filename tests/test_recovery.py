@@ -57,8 +57,19 @@ def send(system: System, number: int) -> str:
 
 def walking_worker(system: System) -> list[psutil.Process]:
     """Give a worker that is in the middle of a walk."""
-    stackwalkers = wait_until(lambda: system.processes("minidump-stackwalk"), seconds=30)
-    return [parent for parent in stackwalkers[0].parents() if "runworkers" in " ".join(parent.cmdline())][:1]
+
+    def find() -> list[psutil.Process]:
+        try:
+            return [
+                parent
+                for stackwalker in system.processes("minidump-stackwalk")
+                for parent in stackwalker.parents()
+                if "runworkers" in " ".join(parent.cmdline())
+            ][:1]
+        except psutil.NoSuchProcess:  # the walk has just ended: look for another
+            return []
+
+    return wait_until(find, seconds=30)
 
 
 def kill(processes: list[psutil.Process]) -> None:
