@@ -223,7 +223,7 @@ def main() -> None:
         work()
         return
     with tempfile.TemporaryDirectory() as folder:
-        os.environ.update(VAR_DIR=folder, WORKERS=str(WORKERS), LOG_LEVEL="CRITICAL")
+        os.environ.update(VAR_DIR=folder, WORKERS=str(WORKERS), LOG_LEVEL="ERROR")
         os.environ.pop("DATABASE_URL", None)
         with postgres(Path(folder)):
             set_up()

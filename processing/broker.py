@@ -19,8 +19,11 @@ from processing.listening import Listener
 
 logger = logging.getLogger(__name__)
 
-#: A lease that ran out and a message whose time has come make no noise: somebody has to look.
-LOOK_SECONDS = 1.0
+#: A lease that ran out and a message whose time has come make no noise, nor does one that came in the very moment in
+#: which the queue ran empty: somebody has to look.
+LOOK_SECONDS = 0.25
+#: How long to wait before trying again when the database is away.
+REST_SECONDS = 1.0
 
 
 class CrashBroker(Broker):  # type: ignore[misc]  # django-q2 has no type hints
@@ -57,7 +60,7 @@ class CrashBroker(Broker):  # type: ignore[misc]  # django-q2 has no type hints
             logger.warning("the work queue cannot be read now: %s", type(exc).__name__)
             connection.close()
             self.close()
-            time.sleep(LOOK_SECONDS)
+            time.sleep(REST_SECONDS)
         return None
 
     def close(self) -> None:

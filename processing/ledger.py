@@ -33,6 +33,7 @@ WITH finished AS (
     SELECT crash_id FROM finished UNION ALL SELECT crash_id FROM once_more
 )"""
 
+# The indexer is told only when it may be idle, for the reason given in `processing.queue`.
 _PROCESSED = f"""{_END_OF_LEASE}, entry AS (
     INSERT INTO processing_crash AS entry
         (day, crash_id, product, received_at, state, attempts, last_error, processed_at)
@@ -45,7 +46,9 @@ _PROCESSED = f"""{_END_OF_LEASE}, entry AS (
     INSERT INTO processing_searchoutbox (crash_id, forget, created_at)
     SELECT crash_id, false, clock_timestamp() FROM entry
 )
-SELECT count(pg_notify('{OUTBOX_CHANNEL}', '')) FROM held
+SELECT count(*), count(CASE WHEN EXISTS (SELECT FROM processing_searchoutbox) THEN NULL
+                            ELSE pg_notify('{OUTBOX_CHANNEL}', '') END)
+FROM held
 """
 
 _FAILED = f"""{_END_OF_LEASE}, entry AS (
@@ -159,6 +162,7 @@ def _end(lease: Lease, statement: str, **values: Any) -> bool:
     with connection.cursor() as cursor:
         for _ in range(2):
             cursor.execute(statement, parameters)
-            if cursor.fetchone() != (0,):
+            held, *_ = cursor.fetchone() or (0,)
+            if held:
                 return True
     return False

@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 #: Crashes per commit of the engine; all of them are in memory at once.
 BATCH = 50
 #: How long to wait for a notification before looking all the same.
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 0.25
 #: How long to wait before trying again what is down.
 REST_SECONDS = 3.0
 

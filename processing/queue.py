@@ -33,6 +33,8 @@ CHANNEL = "processing_queue"
 _LONGEST_PRODUCT = 100
 _BATCH = 1000
 
+# Commits that notify wait for one another in PostgreSQL, each for its own write to disk. So workers are told only when
+# they may be idle: while the newest message still waits, they are at work and will look for more by themselves.
 _ACCEPT = f"""
 WITH entry AS (
     INSERT INTO processing_crash (day, crash_id, product, received_at, state)
@@ -46,6 +48,7 @@ WITH entry AS (
     RETURNING id
 )
 SELECT pg_notify('{CHANNEL}', '') FROM message
+WHERE (SELECT lease IS NULL FROM processing_queuedcrash WHERE queue = %(queue)s ORDER BY id DESC LIMIT 1) IS NOT TRUE
 """
 
 # Two different rulesets for one crash come together in the full one. `queued_at` changes only under a worker's hands:

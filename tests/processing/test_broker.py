@@ -62,7 +62,7 @@ def test_a_waiting_broker_is_woken_by_a_new_message(broker, accept, monkeypatch)
 
 
 def test_a_broker_whose_connections_broke_waits_and_connects_again(broker, accept, connection, monkeypatch):
-    monkeypatch.setattr("processing.broker.LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("processing.broker.REST_SECONDS", 0.01)
     broker.dequeue()
     connection.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import uuid
 from datetime import date
 
 import pytest
@@ -54,6 +55,16 @@ def test_listeners_hear_of_an_accepted_crash(connection, accept):
     connection.execute(f"LISTEN {queue.CHANNEL}")
     accept()
     assert [heard.channel for heard in connection.notifies(timeout=10, stop_after=1)] == [queue.CHANNEL]
+
+
+def test_only_the_first_of_those_that_wait_is_announced(connection, accept):
+    connection.execute(f"LISTEN {queue.CHANNEL}")
+    for _ in range(3):
+        accept()
+    assert len(list(connection.notifies(timeout=0))) == 1
+    QueuedCrash.objects.update(lease=uuid.uuid4())
+    accept()
+    assert len(list(connection.notifies(timeout=0))) == 1
 
 
 def test_hostile_product_names_are_stored_without_what_cannot_be_printed(accept):
