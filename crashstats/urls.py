@@ -12,7 +12,6 @@ urlpatterns = [
     path("", include("crashstats.accounts.urls")),
     path("report/", include("crashstats.reports.urls")),
     path("api/", include("crashstats.api.urls")),
-    path("api/", include("crashstats.api.urls")),
     path("siteadmin/", admin.site.urls),
 ]
 
