@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from signatures import reference
 from signatures.collapse import ANGLE, CLOSER_OF, ROUND, SQUARE, pairs_or_singles, replace_slices
+from signatures.declarations import name_of
 
 
 class Language(NamedTuple):
@@ -32,10 +33,6 @@ _OPERATOR = (
 _MARKS = re.compile(rf"{_OPERATOR}| |->|{pairs_or_singles(excluded='-')}")
 _ARROW = [("", "->")]
 _SWIFT_IN = [("", "in")]
-_PLAIN_NAME = re.compile(r"[\w:~.@]+")
-_SIMPLE_FUNCTION = re.compile(
-    r"(?:[\w:&*]++ )*+([\w:~.@]++)\((?!anonymous namespace\))[^()\[\]{}<>`']*+\)(?: const)?"
-)
 _LAMBDA_NUMBER = re.compile(r"::\$_\d+(?=::|\Z)")
 _LEGACY_HASH = re.compile(r"::h[0-9a-f]{16}(?=\Z|\.llvm\.\d+\Z| \[clone )")
 _LLVM_CLONE = re.compile(r"\.llvm\.\d+\Z")
@@ -71,10 +68,8 @@ def clean_cpp(function: str) -> str:
     'atlas::Grid<T>::operator=='
     """
     text = function.strip()
-    if _PLAIN_NAME.fullmatch(text):
-        return text
-    if (simple := _SIMPLE_FUNCTION.fullmatch(text)) and "operator" not in text:
-        return simple[1]
+    if (plain := name_of(text.removesuffix(" const"))) is not None:
+        return plain
     text = text.replace("`anonymous namespace'", _ANONYMOUS).replace("`anonymous-namespace'", _ANONYMOUS)
     text = _LAMBDA_NUMBER.sub("::$", text)
     words = _words(text)
@@ -90,8 +85,8 @@ def clean_rust(function: str) -> str:
     """
     text = _LLVM_CLONE.sub("", _LEGACY_HASH.sub("", function.strip()))
     text = _CRATE_DISAMBIGUATOR.sub("", text)
-    if _PLAIN_NAME.fullmatch(text):
-        return text
+    if (plain := name_of(text)) is not None:
+        return plain
     return _render(_name_pieces(_words(text)), _rust_angle) or function.strip()
 
 

@@ -8,10 +8,10 @@ are meant to be. ``languages`` holds the rules that are right instead.
 import re
 
 from signatures.collapse import ANGLE, ROUND, SQUARE, last_token, replace_slices, slice_ends
+from signatures.declarations import name_of
 
 _QUALIFIERS = ("const", "const&", "const &", "&&", "&")
 _CONTINUATIONS = ("(", "[clone")
-_SIMPLE_FUNCTION = re.compile(r"([\w:~.@]++)\((?!anonymous namespace\))[^()\[\]{}<>`']*+\)")
 _CLANG_LAMBDA = re.compile(r"::\$_\d+::")
 _SPACE_BEFORE = re.compile(r" (?=[*&,])")
 _COMMA_WITHOUT_SPACE = re.compile(r",(?! )")
@@ -62,8 +62,8 @@ def clean_cpp(function: str) -> str:
     text = _without_trailing_qualifiers(function)
     if not text:
         raise UnnamedFunction
-    if (simple := _SIMPLE_FUNCTION.fullmatch(text)) and not simple[1].endswith("operator"):
-        return simple[1]
+    if (name := name_of(text)) is not None:
+        return name
     if "::operator" not in text:
         text = last_token(text, _CONTINUATIONS)
     text = text.replace("`anonymous namespace'", "(anonymous namespace)")

@@ -3,8 +3,10 @@
 import doctest
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from signatures import languages
+from signatures import declarations, languages
 from signatures.frames import normalize_frame
 
 GIT = "git:github.com/acme/atlas:{}:77d0c1"
@@ -111,3 +113,24 @@ def test_go_keeps_receivers():
 
 def test_examples_in_the_documentation_are_right():
     assert doctest.testmod(languages).failed == 0
+    assert doctest.testmod(declarations).failed == 0
+
+
+WORDS = st.sampled_from(["int", "a::b", "static", "x", "~y", "u8", "char*", "a.b"])
+ARGUMENTS = st.recursive(
+    WORDS | st.just(""),
+    lambda inner: st.tuples(WORDS, st.lists(inner, max_size=2), st.sampled_from(["<>", "()"])).map(
+        lambda parts: f"{parts[0]}{parts[2][0]}{', '.join(parts[1])}{parts[2][1]}"
+    ),
+    max_leaves=6,
+)
+
+
+@given(st.lists(ARGUMENTS, max_size=2), WORDS, st.lists(ARGUMENTS, max_size=3), st.none() | ARGUMENTS)
+@example([], "f", [], "anonymous namespace")
+def test_short_cut_gives_what_the_long_way_gives(prefixes, name, arguments, parameters):
+    words = [*prefixes, name + "".join(f"<{argument}>::c" for argument in arguments)]
+    declaration = " ".join(words) + ("" if parameters is None else f"({parameters})")
+    # An ABI tag is not plain, and stays behind whatever the long way makes of the rest.
+    for clean in (languages.clean_cpp, languages.clean_rust):
+        assert clean(declaration) + "[abi:x]" == clean(declaration + "[abi:x]")
