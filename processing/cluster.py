@@ -18,6 +18,8 @@ from django_q.cluster import Sentinel, get_mp_context
 from django_q.conf import Conf
 from django_q.worker import worker
 
+from processing import processor
+
 logger = logging.getLogger(__name__)
 
 #: django-q2's words for what a worker is doing, in the value that each shares with its cluster.
@@ -90,6 +92,11 @@ class CrashCluster(Sentinel):  # type: ignore[misc]  # django-q2 has no type hin
             process.terminate()
         for process in children:
             process.join()
+
+    def reincarnate(self, process: Any) -> None:
+        """Replace a process, and remove what was left of the dumps it had in hand."""
+        super().reincarnate(process)
+        processor.clear_leftovers_of(process.pid)
 
     def spawn_process(self, target: Callable[..., None], *args: Any) -> BaseProcess:
         process: BaseProcess = get_mp_context().Process(

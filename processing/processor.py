@@ -6,6 +6,7 @@ Knows nothing of queue and ledger: `processing.tasks` calls it for a worker, ``m
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import tempfile
 import time
@@ -59,12 +60,18 @@ def process(crash_id: str, ruleset: str) -> Received:
 
 
 def clear_leftovers() -> None:
-    """Remove working folders that a killed worker left behind: those older than any crash may take."""
+    """Remove working folders that nobody uses: those older than any crash may take."""
     oldest = time.time() - settings.PROCESSOR["leftover_seconds"]
-    for folder in settings.PROCESSOR["folder"].glob("crash-*"):
+    for folder in _folders("*"):
         with contextlib.suppress(FileNotFoundError):  # another process was quicker
             if folder.stat().st_mtime < oldest:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def clear_leftovers_of(pid: int) -> None:
+    """Remove the working folders of a process of this machine that is dead."""
+    for folder in _folders(str(pid)):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _earlier(storage: CrashStorage, crash_id: str) -> dict[str, Any]:
@@ -79,8 +86,13 @@ def _private_folder(crash_id: str) -> Iterator[Path]:
     """A folder of mode 0700 that goes with all that is in it, whatever happens."""
     parent: Path = settings.PROCESSOR["folder"]
     parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f"crash-{crash_id}-", dir=parent) as folder:
+    with tempfile.TemporaryDirectory(prefix=f"crash-{os.getpid()}-{crash_id}-", dir=parent) as folder:
         yield Path(folder)
+
+
+def _folders(pid: str) -> Iterator[Path]:
+    parent: Path = settings.PROCESSOR["folder"]
+    return parent.glob(f"crash-{pid}-*")
 
 
 def _fetch_dumps(storage: CrashStorage, context: Context, folder: Path) -> dict[str, Path]:

@@ -38,11 +38,14 @@ def test_crashes_of_all_queues_are_processed_as_they_come(workers, collect, stor
     assert not QueuedCrash.objects.exists()
 
 
-def test_crash_of_a_killed_worker_is_processed_by_another(workers, collect):
+def test_crash_of_a_killed_worker_is_processed_by_another_and_its_dumps_do_not_lie_about(
+    workers, collect, settings
+):
     collect()
     workers("DieOnceRule", WORKERS="1", QUEUE_LEASE="1")
     wait_until(lambda: states() == {"processed": 1})
     assert Crash.objects.get().attempts == 2
+    wait_until(lambda: not any(settings.PROCESSOR["folder"].iterdir()))
 
 
 def test_crash_that_kills_every_worker_fails_with_the_reason_and_the_others_go_on(workers, collect):

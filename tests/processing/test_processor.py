@@ -121,12 +121,12 @@ def test_unknown_crash_and_unknown_ruleset_are_refused_before_anything_is_saved(
 
 def test_leftovers_of_killed_workers_are_cleared_when_no_crash_can_still_use_them(settings, tmp_path):
     settings.PROCESSOR = {**settings.PROCESSOR, "folder": tmp_path}
-    for name in ("crash-old", "crash-new", "other"):
+    for name in ("crash-1-old", "crash-1-new", "other"):
         (tmp_path / name).mkdir()
-    for name in ("crash-old", "other"):
+    for name in ("crash-1-old", "other"):
         os.utime(tmp_path / name, (0, 0))
     processor.clear_leftovers()
-    assert {path.name for path in tmp_path.iterdir()} == {"crash-new", "other"}
+    assert {path.name for path in tmp_path.iterdir()} == {"crash-1-new", "other"}
 
 
 def test_storage_that_is_away_is_said_so(save, storage, monkeypatch):
