@@ -37,7 +37,6 @@ _LAMBDA_NUMBER = re.compile(r"::\$_\d+(?=::|\Z)")
 _LEGACY_HASH = re.compile(r"::h[0-9a-f]{16}(?=\Z|\.llvm\.\d+\Z| \[clone )")
 _LLVM_CLONE = re.compile(r"\.llvm\.\d+\Z")
 _CRATE_DISAMBIGUATOR = re.compile(r"(?<=\w)\[[0-9a-f]{1,16}\](?=::)")
-_OBJC_METHOD = re.compile(r"[-+]\[")
 _SWIFT_CLOSURE = re.compile(r"(?:implicit )?closure #\d+")
 
 _QUALIFIERS = frozenset(
@@ -48,9 +47,9 @@ _ANONYMOUS = "(anonymous namespace)"
 
 def choose(function: str, path: str) -> Language:
     """Choose the language of a function from its name and the path of its source file ('' when unknown)."""
-    if path.endswith(".rs") or _LEGACY_HASH.search(function):
+    if path.endswith(".rs") or ("::h" in function and _LEGACY_HASH.search(function)):
         return RUST
-    if _OBJC_METHOD.match(function):
+    if function.startswith(("-[", "+[")):
         return OBJECTIVE_C
     if path.endswith(".go") or ".(*" in function:
         return GO
