@@ -122,6 +122,7 @@ class Application:
         if method != "POST":
             return _problem("405 Method Not Allowed", ("Allow", "POST, OPTIONS"))
         started = time.monotonic()
+        self._metrics.count("requests_begun")
         answer = self._submit(environ)
         self._metrics.observe("submission", time.monotonic() - started)
         self._metrics.count("answers", answer.status[:3])

@@ -40,7 +40,7 @@ class Metric:
 
 
 METRICS = (
-    Metric("requests", "counter", "Requests by path.", "path"),
+    Metric("requests_begun", "counter", "Submissions whose headers have come."),
     Metric("answers", "counter", "Answers to submissions by HTTP status.", "status"),
     Metric("submission", "seconds", "Handling of one submission, also of refused ones.",
            statsd="collector.breakpad_resource.on_post.time", statsd_type="ms"),
@@ -98,6 +98,9 @@ class Statsd:
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         self._host_tag = host_tag
+
+    def close(self) -> None:
+        self._socket.close()
 
     def send(self, name: str, value: float, kind: str, tag: str = "") -> None:
         tags = f"host:{self._host_tag}" + (f",{tag}" if tag else "")

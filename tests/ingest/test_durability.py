@@ -1,0 +1,285 @@
+"""No accepted report is lost, whatever is down: storage, database and collector are really stopped and started."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.ingest.outages import Bucket, Database, bucket, database
+from tests.ingest.process import CollectorProcess, CouldNotStart, read_response, run_collector
+from tests.ingest.reports import dump, valid
+from tests.waiting import wait_until
+
+
+@pytest.fixture(scope="module")
+def own_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    with database(tmp_path_factory.mktemp("database")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def collector(own_database: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CollectorProcess]:
+    with run_collector(tmp_path_factory.mktemp("durable"), own_database.url) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[Bucket]:
+    with bucket() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def s3_collector(
+    own_database: Database, s3: Bucket, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[CollectorProcess]:
+    """Four threads: every thread connects to S3 for itself."""
+    var = tmp_path_factory.mktemp("s3")
+    with run_collector(
+        var,
+        own_database.url,
+        CRASH_STORAGE_URL=s3.url,
+        COLLECTOR_SAVE_SECONDS="1",
+        COLLECTOR_THREADS="4",
+        COLLECTOR_REQUESTS="3",
+    ) as running:
+        yield running
+
+
+def moved(collector: CollectorProcess) -> str:
+    done = collector.manage("runmover", "--once")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+class TestDatabaseDown:
+    def test_a_crash_is_saved_and_answered_and_queued_when_the_database_is_back(
+        self, collector: CollectorProcess, own_database: Database
+    ) -> None:
+        own_database.stop()
+        try:
+            crash_ids = [collector.send(valid(Notes=f"down {number}")).crash_id for number in range(3)]
+            for crash_id in crash_ids:
+                assert collector.storage.get_raw_crash(crash_id)["ProductName"] == "Firefox"
+            heartbeat = collector.get("/__heartbeat__")
+            assert heartbeat.status == 503
+            assert '"name": "queue"' in heartbeat.text
+            assert "0 crashes to storage, published 0; 3 are left" in moved(collector)
+        finally:
+            own_database.start()
+        assert "published 3; 0 are left" in moved(collector)
+        assert "published 0; 0 are left" in moved(collector)
+        queued = collector.queued()
+        for crash_id in crash_ids:
+            assert collector.ledger(crash_id) == ("Firefox", "queued")
+            assert queued.count(("standard", crash_id)) == 1
+        wait_until(lambda: collector.get("/__heartbeat__").status == 200)
+        wait_until(lambda: is_published(collector))
+
+    def test_a_database_that_hangs_delays_nobody_for_long(
+        self, collector: CollectorProcess, own_database: Database
+    ) -> None:
+        assert is_published(collector)
+        hanging = own_database.backends()
+        assert hanging
+        try:
+            for backend in hanging:
+                backend.suspend()
+            crash_id = collector.send(valid(Notes="hanging")).crash_id
+        finally:
+            for backend in hanging:
+                backend.resume()
+        assert collector.storage.get_raw_crash(crash_id)
+        moved(collector)
+        assert collector.ledger(crash_id) == ("Firefox", "queued")
+
+    def test_connections_that_were_cut_are_made_again_at_once(
+        self, collector: CollectorProcess, own_database: Database
+    ) -> None:
+        wait_until(lambda: is_published(collector))
+        with psycopg.connect(own_database.url, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'crashstats collector'"
+            )
+        assert is_published(collector)
+
+
+def is_published(collector: CollectorProcess) -> bool:
+    return collector.ledger(collector.send(valid(Notes=os.urandom(8).hex())).crash_id) is not None
+
+
+class TestStorageDown:
+    def test_crashes_go_to_the_spool_and_from_there_to_storage_and_queue(
+        self, s3_collector: CollectorProcess, s3: Bucket
+    ) -> None:
+        before = s3_collector.send(valid(Notes="before")).crash_id
+        assert f"v1/dump/{before}" in s3.objects()
+        s3.stop()
+        try:
+            large = bytes(range(256)) * 10_000
+            crash_ids = [
+                s3_collector.send(valid(dump("large", large), Notes=f"s3 down {number}")).crash_id
+                for number in range(3)
+            ]
+            assert all(s3_collector.ledger(crash_id) is None for crash_id in crash_ids)
+            heartbeat = s3_collector.get("/__heartbeat__")
+            assert heartbeat.status == 503
+            assert '"name": "storage"' in heartbeat.text
+            assert "moved 0 crashes" in moved(s3_collector)
+        finally:
+            s3.start()
+        assert "moved 3 crashes to storage, published 3; 0 are left" in moved(s3_collector)
+        keys = s3.objects()
+        for crash_id in crash_ids:
+            assert {f"v1/dump_names/{crash_id}", f"v1/dump/{crash_id}", f"v1/large/{crash_id}"} <= keys
+            assert s3_collector.ledger(crash_id) == ("Firefox", "queued")
+        spool = s3_collector.var / "collector" / "spool"
+        assert [path for path in spool.rglob("*") if path.is_file()] == []
+        wait_until(lambda: s3_collector.get("/__heartbeat__").status == 200)
+        after = s3_collector.send(valid(Notes="after")).crash_id
+        assert f"v1/dump/{after}" in s3.objects()
+
+    def test_a_full_spool_is_answered_with_a_time_to_come_back(
+        self, own_database: Database, s3: Bucket, tmp_path: Path
+    ) -> None:
+        with run_collector(
+            tmp_path,
+            own_database.url,
+            CRASH_STORAGE_URL=s3.url,
+            COLLECTOR_SAVE_SECONDS="0",
+            COLLECTOR_SPOOL_MB="0",
+        ) as collector:
+            s3.stop()
+            try:
+                response = collector.send(valid())
+                assert (response.status, response.headers["retry-after"]) == (503, "60")
+                assert "CrashID" not in response.text
+                assert '"name": "spool"' in collector.get("/__heartbeat__").text
+            finally:
+                s3.start()
+
+    def test_files_that_cannot_be_written_go_to_the_spool_and_without_one_nobody_gets_an_id(
+        self, own_database: Database, tmp_path: Path
+    ) -> None:
+        with run_collector(tmp_path, own_database.url, COLLECTOR_SAVE_SECONDS="0") as collector:
+            in_the_way(tmp_path / "crashes")
+            crash_id = collector.send(valid()).crash_id
+            in_the_way(tmp_path / "collector" / "spool" / "crashes", aside=tmp_path / "kept")
+            response = collector.send(valid(Notes="2"))
+            assert (response.status, response.body) == (500, b"")
+            assert response.headers["content-type"] == "text/plain"
+            (tmp_path / "collector" / "spool" / "crashes").unlink()
+            shutil.move(tmp_path / "kept", tmp_path / "collector" / "spool" / "crashes")
+            (tmp_path / "crashes").unlink()
+            assert "moved 1 crashes" in moved(collector)
+            assert collector.storage.get_raw_crash(crash_id)
+
+
+def in_the_way(folder: Path, aside: Path | None = None) -> None:
+    """Put a file where a folder has to be: that stops root, too."""
+    if aside is not None:
+        shutil.move(folder, aside)
+    else:
+        shutil.rmtree(folder)
+    folder.write_text("in the way")
+
+
+class TestEnds:
+    def test_an_upload_that_has_begun_when_the_end_is_asked_for_is_finished(
+        self, own_database: Database, tmp_path: Path
+    ) -> None:
+        with run_collector(tmp_path, own_database.url) as collector, collector.connect() as connection:
+            request = valid().encode()
+            connection.sendall(request[:-100])
+            wait_until(lambda: collector.metric("collector_requests_begun_total") >= 1)
+            collector.process.send_signal(signal.SIGTERM)
+            wait_until(lambda: not accepts(collector))
+            connection.sendall(request[-100:])
+            crash_id = read_response(connection).crash_id
+            collector.process.wait(timeout=30)
+            assert collector.storage.get_raw_crash(crash_id)
+            assert collector.ledger(crash_id)
+
+    def test_what_was_answered_before_a_kill_is_all_there(
+        self, own_database: Database, tmp_path: Path
+    ) -> None:
+        answered: list[str] = []
+        with run_collector(tmp_path, own_database.url, COLLECTOR_WORKERS="2") as collector:
+
+            def send_until_killed(sender: int) -> None:
+                for number in range(1000):
+                    try:
+                        answered.append(collector.send(valid(Notes=f"{sender} {number}")).crash_id)
+                    except (OSError, AssertionError):
+                        return
+
+            senders = [threading.Thread(target=send_until_killed, args=(number,)) for number in range(4)]
+            for sender in senders:
+                sender.start()
+            wait_until(lambda: len(answered) > 100)
+            for process in [collector.process, *collector.workers()]:
+                process.kill()
+            for sender in senders:
+                sender.join()
+        for crash_id in answered:
+            assert collector.storage.get_raw_crash(crash_id)["uuid"] == crash_id
+            assert collector.ledger(crash_id)
+        with run_collector(tmp_path, own_database.url) as collector:
+            assert list((tmp_path / "collector" / "spool" / "uploads").iterdir()) == []
+            assert collector.send(valid(Notes="after")).crash_id
+
+
+def accepts(collector: CollectorProcess) -> bool:
+    try:
+        collector.connect().close()
+    except ConnectionError:
+        return False
+    return True
+
+
+class TestStart:
+    def test_a_database_that_is_down_keeps_nobody_from_starting(self, tmp_path: Path) -> None:
+        with run_collector(tmp_path, "postgresql://nobody@127.0.0.1:1/none") as collector:
+            crash_id = collector.send(valid()).crash_id
+            assert collector.storage.get_raw_crash(crash_id)
+            assert "the database is down" in collector.log
+
+    @pytest.mark.parametrize(
+        ("settings", "complaint"),
+        [
+            ({"THROTTLE_RULES": "missing.toml"}, "missing.toml: cannot be read"),
+            ({"CRASH_STORAGE_URL": "file:///dev/null/crashes"}, "cannot be written"),
+            ({"CRASH_STORAGE_URL": "ftp://x"}, "CRASH_STORAGE_URL=(hidden): not file:///folder"),
+            ({"COLLECTOR_THREADS": "many"}, "COLLECTOR_THREADS='many': not a whole number"),
+        ],
+    )
+    def test_a_wrong_setting_does(
+        self, own_database: Database, tmp_path: Path, settings: dict[str, str], complaint: str
+    ) -> None:
+        with pytest.raises(CouldNotStart) as failure, run_collector(tmp_path, own_database.url, **settings):
+            pass
+        assert complaint in str(failure.value)
+
+    def test_a_missing_bucket_does(self, own_database: Database, s3: Bucket, tmp_path: Path) -> None:
+        url = s3.url.replace("crashes?", "other?")
+        with (
+            pytest.raises(CouldNotStart, match="StorageMisconfigured"),
+            run_collector(tmp_path, own_database.url, CRASH_STORAGE_URL=url),
+        ):
+            pass
+
+    def test_missing_tables_do(self, own_database: Database, tmp_path: Path) -> None:
+        with psycopg.connect(own_database.url, autocommit=True) as connection:
+            connection.execute("CREATE DATABASE empty")
+        with (
+            pytest.raises(CouldNotStart, match=r"manage\.py migrate"),
+            run_collector(tmp_path, own_database.url.replace("/outages?", "/empty?")),
+        ):
+            pass

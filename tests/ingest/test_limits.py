@@ -1,0 +1,266 @@
+"""What the collector does with clients that are slow, many, large, or send twice; and what it tells operators."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ingest.admission import Gate
+from ingest.errors import Overloaded
+from ingest.malformed import MalformedSamples
+from ingest.metrics import METRICS, Metrics, Statsd
+from tests.ingest.process import CHECKOUT, CollectorProcess, read_response, run_collector
+from tests.ingest.reports import Request, chunked, dump, encode, extra, text, valid
+from tests.waiting import wait_until
+
+
+@pytest.fixture(scope="module")
+def statsd() -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(30)
+        yield receiver
+
+
+@pytest.fixture(scope="module")
+def small_collector(
+    collector_database: str, statsd: socket.socket, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[CollectorProcess]:
+    """Takes two submissions at a time, and little of each client's time; remembers reports; allows 110 MB."""
+    with run_collector(
+        tmp_path_factory.mktemp("small"),
+        collector_database,
+        COLLECTOR_REQUESTS="2",
+        COLLECTOR_CLIENT_GRACE="1",
+        COLLECTOR_CLIENT_RATE="1000000",
+        COLLECTOR_REQUEST_BYTES=str(110 * 1024 * 1024),
+        STATSD_HOST="127.0.0.1",
+        STATSD_PORT=str(statsd.getsockname()[1]),
+        HOST_TAG="node1",
+    ) as running:
+        yield running
+
+
+def drip(connection: socket.socket, data: bytes) -> bytes:
+    """Send one byte whenever nothing has come for a short while; give the answer."""
+    connection.settimeout(0.02)
+    for at in range(len(data)):
+        try:
+            return connection.recv(65536)
+        except TimeoutError:
+            connection.sendall(data[at : at + 1])
+    raise AssertionError("the collector waited for every byte")
+
+
+class TestSlowClients:
+    def test_a_body_that_drips_is_given_up(self, small_collector: CollectorProcess) -> None:
+        head, _, body = valid().encode().partition(b"\r\n\r\n")
+        with small_collector.connect() as connection:
+            connection.sendall(head + b"\r\n\r\n")
+            assert drip(connection, body).startswith(b"HTTP/1.1 408 ")
+
+    def test_chunks_that_drip_are_given_up(self, small_collector: CollectorProcess) -> None:
+        head, _, body = chunked(valid()).encode().partition(b"\r\n\r\n")
+        with small_collector.connect() as connection:
+            connection.sendall(head + b"\r\n\r\n")
+            assert drip(connection, body).startswith(b"HTTP/1.1 408 ")
+
+    def test_headers_that_drip_are_given_up_without_an_answer(
+        self, small_collector: CollectorProcess
+    ) -> None:
+        with small_collector.connect() as connection:
+            assert drip(connection, b"POST /submit HTTP/1.1\r\n" + b"X-Header: x\r\n" * 50) == b""
+
+    def test_a_client_that_keeps_the_pace_is_heard_to_the_end(
+        self, small_collector: CollectorProcess
+    ) -> None:
+        request = Request(encode([text("ProductName", "x"), dump(content=bytes(2_000_000))])).encode()
+        with small_collector.connect() as connection:
+            for at in range(0, len(request), 100_000):
+                connection.sendall(request[at : at + 100_000])
+            assert read_response(connection).crash_id
+
+
+class TestManyClients:
+    def test_one_too_many_is_told_when_to_come_back_and_the_heartbeat_goes_on(
+        self, collector_database: str, tmp_path: Path
+    ) -> None:
+        with run_collector(tmp_path, collector_database, COLLECTOR_REQUESTS="1") as collector:
+            request = valid().encode()
+            with collector.connect() as first:
+                first.sendall(request[:-50])
+                wait_until(lambda: collector.metric("collector_requests_begun_total") >= 1)
+                response = collector.send(valid())
+                assert (response.status, response.headers["retry-after"]) == (503, "60")
+                assert collector.get("/__heartbeat__").status == 200
+                first.sendall(request[-50:])
+                assert read_response(first).crash_id
+            assert collector.send(valid(Notes="2")).crash_id
+
+    def test_the_gate_counts_requests_and_bytes(self) -> None:
+        gate = Gate(requests=2, wire_bytes=100)
+        with gate.enter(60):
+            with pytest.raises(Overloaded, match="bytes"):
+                gate.enter(60)
+            with gate.enter(30) as second:
+                with pytest.raises(Overloaded, match="submissions"):
+                    gate.enter(0)
+                second.grow_to(40)
+                with pytest.raises(Overloaded, match="bytes"):
+                    second.grow_to(41)
+        assert (gate.requests, gate.wire_bytes) == (0, 0)
+        with gate.enter(1000) as alone:
+            alone.grow_to(2000)
+
+
+class TestMemory:
+    def test_a_dump_of_100_mb_takes_little_of_it(self, small_collector: CollectorProcess) -> None:
+        content = bytes(range(256)) * 400_000
+        (worker,) = small_collector.workers()
+        small_collector.send(valid(Notes="warm"))
+        at_rest = worker.memory_info().rss
+        assert at_rest < 60 * 1024 * 1024
+        peaks = []
+        request = Request(encode([text("ProductName", "x"), dump(content=content)])).encode()
+        with small_collector.connect() as connection:
+            for at in range(0, len(request), 5_000_000):
+                connection.sendall(request[at : at + 5_000_000])
+                peaks.append(worker.memory_info().rss)
+            crash_id = read_response(connection).crash_id
+        peaks.append(worker.memory_info().rss)
+        assert max(peaks) - at_rest < 8 * 1024 * 1024
+        with small_collector.storage.open_dump(crash_id, "upload_file_minidump") as file:
+            assert file.read() == content
+
+
+class TestDuplicates:
+    def test_the_same_report_from_the_same_client_gets_its_first_id(
+        self, collector_database: str, tmp_path: Path
+    ) -> None:
+        report = valid(Notes="lost answer")
+        reordered = Request(
+            encode(
+                [dump(), text("Notes", "lost answer"), text("Version", "1"), text("ProductName", "Firefox")]
+            )
+        )
+        with run_collector(tmp_path, collector_database, COLLECTOR_WORKERS="2") as collector:
+            first = collector.send(report).crash_id
+            for again in (report, chunked(report), reordered):
+                assert [collector.send(again).crash_id for _ in range(4)] == [first] * 4
+            assert collector.metric("collector_duplicates_total") == 12
+        with run_collector(tmp_path, collector_database) as collector:
+            assert collector.send(report).crash_id == first
+            assert collector.queued().count(("standard", first)) == 1
+            other_agent = Request(report.body, {"User-Agent": "another client"})
+            behind_proxy = Request(report.body, {"X-Forwarded-For": "198.51.100.7"})
+            other_dump = Request(report.body.replace(b"abcd1234", b"abcd1235"))
+            others = [collector.send(request).crash_id for request in (other_agent, behind_proxy, other_dump)]
+            assert len({first, *others}) == 4
+
+
+class TestMetrics:
+    def test_statsd_gets_the_fields_names_with_the_host(
+        self, small_collector: CollectorProcess, statsd: socket.socket
+    ) -> None:
+        statsd.setblocking(False)
+        while True:  # what earlier tests have sent
+            try:
+                statsd.recv(4096)
+            except BlockingIOError:
+                break
+        statsd.settimeout(30)
+        report = valid(Notes="statsd")
+        small_collector.send(report)
+        received: set[str] = set()
+        while not any("on_post.time" in line for line in received):
+            received.add(statsd.recv(4096).decode())
+        shapes = {re.sub(r":[\d.e+-]+\|", ":N|", line) for line in received}
+        resource, mover = "socorro.collector.breakpad_resource", "socorro.collector.crashmover"
+        assert {
+            f"{resource}.incoming_crash:N|c|#host:node1",
+            f"{resource}.throttle_rule:N|c|#host:node1,rule:accept_everything",
+            f"{resource}.throttle:N|c|#host:node1,result:accept",
+            f"{resource}.crash_size:N|h|#host:node1,payload:uncompressed",
+            f"{resource}.on_post.time:N|ms|#host:node1",
+            f"{mover}.crash_save.time:N|ms|#host:node1",
+            f"{mover}.crash_publish.time:N|ms|#host:node1",
+            f"{mover}.crash_handling.time:N|ms|#host:node1",
+            f"{mover}.save_crash.count:N|c|#host:node1",
+        } == shapes
+        assert f"{resource}.crash_size:{len(report.body)}|h|#host:node1,payload:uncompressed" in received
+
+    def test_prometheus_gets_sums_over_all_workers(self, collector_database: str, tmp_path: Path) -> None:
+        with run_collector(tmp_path, collector_database, COLLECTOR_WORKERS="3") as collector:
+            for number in range(10):
+                collector.send(valid(Notes=str(number)))
+            collector.send(Request(b"junk"))
+            assert [collector.metric("collector_incoming_total") for _ in range(6)] == [10] * 6
+            assert collector.metric('collector_malformed_total{reason="invalid_payload_structure"}') == 1
+            assert collector.metric('collector_answers_total{status="200"}') == 10
+            for worker in collector.workers():
+                worker.kill()
+            wait_until(lambda: collector.get("/metrics").status == 200)
+            assert collector.metric("collector_incoming_total") == 10
+
+    def test_every_metric_is_documented(self) -> None:
+        documentation = (CHECKOUT / "docs" / "collector.md").read_text()
+        missing = [metric.name for metric in METRICS if f"`collector_{metric.name}" not in documentation]
+        assert missing == []
+        assert [metric.statsd for metric in METRICS if metric.statsd not in documentation] == []
+
+    def test_a_metric_that_is_not_registered_is_an_error(self) -> None:
+        with pytest.raises(KeyError):
+            Metrics().count("unheard_of")
+
+    def test_a_statsd_that_is_away_holds_up_nobody(self) -> None:
+        statsd = Statsd("127.0.0.1", 9, host_tag="x")
+        for _ in range(3):
+            statsd.send("a", 1, "c")
+        statsd.close()
+
+
+class TestMalformedSamples:
+    def test_a_sample_says_how_it_was_sent_and_leaves_out_files_and_addresses(
+        self, collector_database: str, tmp_path: Path
+    ) -> None:
+        body = encode([text("Notes", "x"), dump(content=b"SECRETDUMP")])[:-10]
+        headers = {"X-Forwarded-For": "203.0.113.77", "Authorization": "Bearer secret"}
+        with run_collector(tmp_path, collector_database) as collector:
+            collector.send(Request(gzip.compress(body), {**headers, "Content-Encoding": "gzip"}))
+        (path,) = (tmp_path / "collector" / "malformed").iterdir()
+        assert path.stat().st_mode & 0o777 == 0o600
+        sample = json.loads(path.read_text())
+        assert sample["reason"] == "invalid_payload_structure"
+        assert sample["headers"]["Content-Encoding"] == "gzip"
+        assert 'name="Notes"' in sample["body_starts"]
+        for private in ("SECRETDUMP", "203.0.113.77", "Bearer"):
+            assert private not in path.read_text()
+
+    def test_old_and_surplus_samples_go(self, tmp_path: Path) -> None:
+        samples = MalformedSamples(tmp_path, keep_files=3)
+        (tmp_path / "1000000000-old.json").write_text("{}")
+        for number in range(5):
+            (tmp_path / f"99999999{number}0-new.json").write_text("{}")
+        samples.keep("junk", {}, b"")
+        assert len(list(tmp_path.iterdir())) == 3
+        assert not (tmp_path / "1000000000-old.json").exists()
+
+    def test_a_flood_leaves_one_sample(self, tmp_path: Path) -> None:
+        samples = MalformedSamples(tmp_path)
+        for _ in range(100):
+            samples.keep("junk", {}, b"x")
+        assert len(list(tmp_path.iterdir())) <= 2
+
+
+def test_json_may_say_anything_about_the_product(collector: CollectorProcess) -> None:
+    """The ledger wants text without NUL or halves of pairs; reports are not so choosy."""
+    for product in ("a\0b", "\ud800", "x" * 10_000, None, {"a": 1}, ""):
+        crash_id = collector.send(Request(encode([extra({"ProductName": product, "n": "1"})]))).crash_id
+        assert collector.ledger(crash_id)
+        assert collector.storage.get_raw_crash(crash_id)["ProductName"] == product
