@@ -179,7 +179,7 @@ def _find_unused(entries: Iterable[Entry], texts: Collection[str]) -> Iterator[F
 
 
 class _SharedState(Exception):
-    """An expression that uses numbered or named groups, references to them, or flags."""
+    """An expression that uses numbered or named groups or flags."""
 
 
 class _Repeats(NamedTuple):
@@ -214,8 +214,6 @@ def _count_repeats(pattern: str) -> _Repeats:
         elif token["or"]:
             varies = varies or bool(outer)
         else:
-            if token["escape"] and token["escape"][1].isdigit():
-                raise _SharedState("refers to a group")
             last_varies = False
     return _Repeats(unbounded, nested)
 

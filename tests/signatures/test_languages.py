@@ -93,6 +93,7 @@ def test_rust_is_recognised_by_its_hash_and_by_a_relative_path():
             "closure #1 () -> () in closure #2 (Swift.Int) -> () in Atlas.Loader.fetch() -> ()",
             "closure in Atlas.Loader.fetch",
         ),
+        ("-> Swift.Int -> ()", "-> Swift.Int -> ()"),
         (
             "protocol witness for Atlas.Base.go() -> () in conformance Atlas.Tile : Atlas.Base",
             "Atlas.Base.go",
