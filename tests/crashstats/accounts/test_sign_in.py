@@ -1,4 +1,7 @@
+import re
+
 import pytest
+from django.test import Client
 
 from crashstats.accounts.models import AccessRecord, User
 from crashstats.accounts.records import record_access
@@ -27,6 +30,22 @@ def test_logging_in_leads_back_to_the_page_and_logging_out_home(client, ada):
     assert client.get("/logout/").status_code == 405
     assert client.post("/logout/").headers["Location"] == "/"
     assert ">ada</summary>" not in client.get("/login/").text
+
+
+def test_forms_carry_the_token_that_a_browser_needs_to_send_them(ada):
+    browser = Client(enforce_csrf_checks=True)
+    credentials = {"username": "ada", "password": "correct horse"}
+    assert fill_in(browser, "/login/", credentials).headers["Location"] == "/"
+    new = {"new_password1": "battery staple 9", "new_password2": "battery staple 9"}
+    changed = fill_in(browser, "/password/", {"old_password": "correct horse", **new})
+    assert changed.headers["Location"] == "/password/done/"
+    assert fill_in(browser, "/", {}, action="/logout/").headers["Location"] == "/"
+
+
+def fill_in(browser: Client, page: str, values: dict[str, str], action: str = ""):
+    """Send a page's form as a browser does: with what the page itself holds, no more."""
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', browser.get(page).text)
+    return browser.post(action or page, values | ({"csrfmiddlewaretoken": token[1]} if token else {}))
 
 
 def test_a_wrong_password_is_refused_with_a_sentence(client, ada):
@@ -68,8 +87,6 @@ def test_an_account_can_change_its_password(client, ada):
 
 
 def test_a_post_without_its_token_is_refused_in_the_sites_look(ada):
-    from django.test import Client
-
     response = Client(enforce_csrf_checks=True).post("/login/", {"username": "ada"})
     assert response.status_code == 403
     assert "load its page again" in response.text
