@@ -200,9 +200,9 @@ def _before_arrow(words: list[list[Piece]]) -> list[list[Piece]]:
 
 
 def _without_trailing_extras(words: list[list[Piece]]) -> list[list[Piece]]:
-    """Leave out the qualifiers, clone marks and GCC's ``[with T = …]`` at the end."""
+    """Leave out the qualifiers, clone marks and GCC's ``[with T = …]`` at the end; the first word stays."""
     count = len(words)
-    while count and _is_extra(words[count - 1]):
+    while count > 1 and _is_extra(words[count - 1]):
         count -= 1
     return words[:count]
 

@@ -146,7 +146,7 @@ def _collapse_ipc_templates(text: str) -> str:
             continue
         if text.endswith(_IPC_TEMPLATE, 0, start):
             position = start + 1
-        elif not (text.startswith(_OMITTED, start) and end - start == len(_OMITTED)):
+        elif not text.startswith(_OMITTED, start):
             parts += text[copied:start], "<T>"
             copied = end
     parts.append(text[copied:])

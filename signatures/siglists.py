@@ -214,11 +214,13 @@ def _joined(entries: Sequence[Entry]) -> re.Pattern[str]:
 
 
 def _split_anchors(pattern: str) -> tuple[str, bool, bool]:
-    """Take a leading ``.*`` and a trailing ``$`` off a pattern, and say whether they were there."""
+    """Take a leading ``.*`` and a trailing ``$`` off a pattern, and say whether they were there.
+
+    The rest of a pattern that ends in an escaped ``$`` ends in a lone backslash, which is no plain text.
+    """
     from_anywhere = pattern.startswith(".*")
     body = pattern.removeprefix(".*")
-    to_end = body.endswith("$") and not body.endswith("\\$")
-    return (body[:-1] if to_end else body), from_anywhere, to_end
+    return body.removesuffix("$"), from_anywhere, body.endswith("$")
 
 
 def _shortest_prefixes(prefixes: Iterable[str]) -> list[str]:

@@ -114,4 +114,5 @@ def test_debug_log_of_java_and_of_failures():
     )
     log = generator.generate({"threads": [{"frames": None}]}).debug_log
     assert log[-1] == "SignatureGenerationRule: failed: 'NoneType' object is not iterable"
+    assert not any("change" in line for line in generator.generate(stack({})).debug_log)
     assert "using included signature lists" in SignatureGenerator().generate(stack("a")).debug_log[1]

@@ -23,6 +23,7 @@ def text_of(function, file=None):
         ("atlas::Tile::Size() const volatile noexcept", "atlas::Tile::Size"),
         ("layout::needs_const", "layout::needs_const"),
         ("const", "const"),
+        ("const [clone .cold]", "const"),
         ("atlas::Tile::operator&&", "atlas::Tile::operator&&"),
         ("bool atlas::Tile::operator==(atlas::Tile const&) const", "atlas::Tile::operator=="),
         ("atlas::Tile::operator<(atlas::Tile const&) const", "atlas::Tile::operator<"),
@@ -73,6 +74,7 @@ def test_cpp(function, text):
         ("static void atlas::tiles::load(*const u8, usize)", "atlas::tiles::load"),
         ("core::slice::<impl [u8]>::sort_by", "core::slice::<T>::sort_by"),
         ("atlas::boot::{{closure}}", "atlas::boot::{{closure}}"),
+        ("<atlas::Tile<u8>>load", "<T>load"),
     ],
 )
 def test_rust(function, text):

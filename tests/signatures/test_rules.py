@@ -21,7 +21,7 @@ def reference(*frames, **crash):
 
 def test_nobody_is_blamed_when_nobody_named_the_thread():
     threads = [{"frames": [{"function": "a()"}]}, {"frames": [{"function": "b()"}]}]
-    for index in (None, "", "two", -1, [1], float("nan")):
+    for index in (None, "", "two", -1, [1], float("nan"), float("inf")):
         result = GENERATORS["default"].generate({"threads": threads, "crashing_thread": index})
         assert result.signature == "EMPTY: no crashing thread identified"
         assert result.notes == ["SignatureGenerationRule: CSignatureTool: no crashing thread identified"]
@@ -77,6 +77,7 @@ def test_numbers_addresses_and_ids_in_abort_messages_are_generalised():
         ("###!!! ABORT:", "Abort | | atlas::Draw"),
         ("x: file a: file b", "Abort | x | atlas::Draw"),
         ("unable to find a usable font (a) b (c) d", "Abort | unable to find a usable font d | atlas::Draw"),
+        ("unable to find a usable font (", "Abort | unable to find a usable font ( | atlas::Draw"),
         ("unable to find a usable font )(", "Abort | unable to find a usable font )( | atlas::Draw"),
         ("\t", "Abort | | atlas::Draw"),
     ],
