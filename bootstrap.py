@@ -63,6 +63,19 @@ def check_machine():
         fail("%s cannot be written by you. Clone to a folder of your own." % CHECKOUT)
 
 
+def check_folder_name():
+    """Python itself makes no environment below such a folder, and lists of folders are separated by colons."""
+    try:
+        CHECKOUT.encode("utf-8")
+    except UnicodeError:
+        fail("the name of %r is not UTF-8. Rename the folder, or clone to another one." % CHECKOUT)
+    if os.pathsep in CHECKOUT:
+        fail(
+            "%s has a '%s' in its name, which Python's environments cannot have. "
+            "Rename the folder, or clone to another one." % (CHECKOUT, os.pathsep)
+        )
+
+
 def make_venv(python):
     """Make `.venv` unless it works; one that was moved or lost its interpreter is made anew."""
     works = os.path.exists(VENV_PYTHON) and (
@@ -116,6 +129,7 @@ def main(goal):
     signal.signal(signal.SIGTERM, stop)
     python = find_python()
     check_machine()
+    check_folder_name()
     make_venv(python)
     requirements, module = GOALS[goal]
     install(requirements)

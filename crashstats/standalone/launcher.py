@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -96,16 +97,7 @@ class Launcher:
 
     def _start_supervisor(self) -> None:
         _adopt_orphans()
-        environment = {
-            **os.environ,
-            "DJANGO_SETTINGS_MODULE": "crashstats.settings",
-            "PYTHONPATH": str(settings.BASE_DIR),
-            "CRASHSTATS_PYTHON": sys.executable,
-            "CRASHSTATS_VAR": str(self._var),
-            "CRASHSTATS_LOGS": str(self._logs),
-            "CRASHSTATS_RUN": str(self._run_folder),
-            "VAR_DIR": str(self._var),
-        }
+        environment = {**os.environ, **supervisor_environment(self._var, self._run_folder)}
         socket = self._run_folder / "supervisor.sock"
         socket.unlink(missing_ok=True)
         with (self._logs / "supervisor-start.log").open("wb") as output:
@@ -211,6 +203,22 @@ class Launcher:
         for process in alive:
             _signal(process, signal.SIGKILL)
         psutil.wait_procs(alive, timeout=1)
+
+
+def supervisor_environment(var_dir: Path, run_folder: Path) -> dict[str, str]:
+    """Give the variables that ``supervisord.conf`` and the programs need, written so that any folder name survives."""
+    logs = str(var_dir / "logs")
+    return {
+        "DJANGO_SETTINGS_MODULE": "crashstats.settings",
+        "PYTHONPATH": str(settings.BASE_DIR),
+        "VAR_DIR": str(var_dir),
+        "CRASHSTATS_CHECKOUT": str(settings.BASE_DIR),
+        "CRASHSTATS_PYTHON": shlex.quote(sys.executable),
+        "CRASHSTATS_VAR": shlex.quote(str(var_dir)),
+        "CRASHSTATS_LOGS": logs,
+        "CRASHSTATS_PROGRAM_LOGS": logs.replace("%", "%%"),
+        "CRASHSTATS_RUN": str(run_folder),
+    }
 
 
 def _signal(process: psutil.Process, signum: int) -> None:
