@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import boto3
 import psutil
@@ -96,12 +97,14 @@ class Bucket:
 
 
 @contextmanager
-def database(var: Path) -> Iterator[Database]:
-    made = Database(var)
-    try:
-        yield made
-    finally:
-        made.stop()
+def database() -> Iterator[Database]:
+    """Not below pytest's own folder: when root runs the tests, the server runs as another user, whom pytest locks out."""
+    with TemporaryDirectory(prefix="crashstats-test-") as var:
+        made = Database(Path(var).resolve())
+        try:
+            yield made
+        finally:
+            made.stop()
 
 
 @contextmanager

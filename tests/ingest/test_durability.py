@@ -19,8 +19,8 @@ from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
-def own_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    with database(tmp_path_factory.mktemp("database")) as made:
+def own_database() -> Iterator[Database]:
+    with database() as made:
         yield made
 
 
