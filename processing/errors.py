@@ -17,6 +17,10 @@ class CrashNotFound(CrashStatsError):
     """Storage or ledger knows no such crash, or not the part of it that was asked for."""
 
 
+class CrashDamaged(CrashNotFound):
+    """Storage has the part that was asked for, and it is no longer what was saved. Trying again does not help."""
+
+
 class QueueError(CrashStatsError):
     """The work queue or the ledger could not be written; trying again later may help."""
 

@@ -18,7 +18,7 @@ from django.db import Error as DatabaseFailure
 from django.db import connection, transaction
 
 from processing import crashid, ledger, partitions
-from processing.errors import CrashNotFound, SearchError, StorageError
+from processing.errors import CrashDamaged, CrashNotFound, SearchError, StorageError
 from processing.listening import Listener
 from processing.models import Crash, SearchOutbox
 from processing.search import SearchBackend, get_search
@@ -92,12 +92,14 @@ def _is_ours() -> bool:
 
 
 def _load(crash_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Give the processed crashes that storage has; a crash that was deleted meanwhile is left out."""
+    """Give the processed crashes that storage has; one that was deleted meanwhile, or is damaged, is left out."""
     storage = get_storage()
     documents = {}
     for crash_id in crash_ids:
         try:
             documents[crash_id] = storage.get_processed_crash(crash_id)
+        except CrashDamaged as exc:
+            logger.error("it cannot be searched until it is processed again: %s", exc)
         except CrashNotFound:
             continue
     return documents

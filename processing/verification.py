@@ -9,7 +9,7 @@ from itertools import islice
 from django.db import connection
 
 from processing import processor, queue
-from processing.errors import CrashNotFound
+from processing.errors import CrashDamaged, CrashNotFound
 from processing.models import Crash
 from processing.storage import get_storage
 
@@ -53,9 +53,12 @@ def _known(day: date, crash_ids: list[str]) -> set[str]:
 
 def _accept(crash_id: str) -> int:
     try:
-        received = processor.received(get_storage().get_raw_crash(crash_id))
+        raw_crash = get_storage().get_raw_crash(crash_id)
+    except CrashDamaged:
+        raw_crash = {}  # processing it fails, and the ledger shows that
     except CrashNotFound:  # deleted since it was listed
         return 0
+    received = processor.received(raw_crash)
     connection.ensure_connection()
     queue.accept(
         connection.connection, crash_id=crash_id, product=received.product, received_at=received.received_at

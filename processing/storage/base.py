@@ -16,7 +16,8 @@ class CrashStorage(ABC):
     """Keeps crashes by crash id. Every method may be called again with the same arguments, with the same outcome.
 
     Crash ids are valid ones (see `processing.crashid`); dump names match ``[A-Za-z0-9_]{1,30}``.
-    Raises, every method: StorageError when the storage cannot be reached or written.
+    Raises, every method: StorageError when the storage cannot be reached or written. What cannot be read because it is
+    damaged raises CrashDamaged, a kind of CrashNotFound.
     """
 
     @abstractmethod

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from processing import crashid
-from processing.errors import CrashNotFound, StorageError, StorageMisconfigured
+from processing.errors import CrashDamaged, CrashNotFound, StorageError, StorageMisconfigured
 from processing.storage import keys
 from processing.storage.base import CrashStorage, Dump
 
@@ -54,7 +54,7 @@ class FileSystemCrashStorage(CrashStorage):
 
     def get_raw_crash(self, crash_id: str) -> dict[str, Any]:
         with self.open_dump(crash_id, _RAW_CRASH) as file:
-            return cast("dict[str, Any]", json.load(file))
+            return cast("dict[str, Any]", from_json(file.read(), f"{crash_id}: raw crash"))
 
     def get_dump_names(self, crash_id: str) -> list[str]:
         return sorted(name for name in self._members(crash_id) if name != _RAW_CRASH)
@@ -78,7 +78,7 @@ class FileSystemCrashStorage(CrashStorage):
             missing=f"{crash_id}: no processed crash in storage",
         ):
             text = Path(self._path(crash_id, keys.PROCESSED_SUFFIX)).read_bytes()
-        return cast("dict[str, Any]", json.loads(text))
+        return cast("dict[str, Any]", from_json(text, f"{crash_id}: processed crash"))
 
     def delete(self, crash_id: str) -> None:
         with _storage_errors(f"{crash_id}: cannot delete"):
@@ -139,7 +139,10 @@ class FileSystemCrashStorage(CrashStorage):
             _storage_errors(f"{crash_id}: cannot read", missing=f"{crash_id}: not in storage"),
             tarfile.open(path, mode="r:", format=tarfile.USTAR_FORMAT) as unit,
         ):
-            return {member.name: (member.offset_data, member.size) for member in unit}
+            members = {member.name: (member.offset_data, member.size) for member in unit}
+        if _RAW_CRASH not in members:  # which comes last
+            raise CrashDamaged(f"{crash_id}: its file ends too early")
+        return members
 
     def _write(self, path: str, parts: Sequence[Dump]) -> None:
         """Write a file so that a power cut leaves all of it or nothing.
@@ -164,6 +167,14 @@ class FileSystemCrashStorage(CrashStorage):
 def to_json(value: Mapping[str, Any]) -> bytes:
     """Write a crash as stored everywhere: keys sorted, ASCII only. Raises: ValueError for NaN and infinities."""
     return _encode(value).encode("ascii")
+
+
+def from_json(text: bytes, what: str) -> Any:
+    """Read what `to_json` wrote. Raises: CrashDamaged, which names ``what``, when it is no JSON (any more)."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as exc:
+        raise CrashDamaged(f"{what}: what storage has is no JSON ({len(text):,} bytes)") from exc
 
 
 class _Slice(io.RawIOBase):
@@ -299,5 +310,7 @@ def _storage_errors(what: str, *, missing: str | None = None) -> Iterator[None]:
         raise CrashNotFound(missing) from None
     except (PermissionError, NotADirectoryError) as exc:
         raise StorageMisconfigured(f"{what}: {exc}") from exc
-    except (OSError, tarfile.TarError) as exc:
+    except tarfile.TarError as exc:
+        raise CrashDamaged(f"{what}: {exc}") from exc
+    except OSError as exc:
         raise StorageError(f"{what}: {exc}") from exc

@@ -18,7 +18,7 @@ from processing import backends, crashid
 from processing.errors import CrashNotFound, StorageError, StorageMisconfigured
 from processing.storage import keys
 from processing.storage.base import CrashStorage, Dump
-from processing.storage.filesystem import to_json
+from processing.storage.filesystem import from_json, to_json
 
 #: What S3 and GCS say about a bucket that will not be there later either.
 _LASTING_CODES = frozenset(
@@ -104,7 +104,7 @@ class ObjectCrashStorage(CrashStorage):
             _storage_errors(f"{crash_id}: cannot read {key}", missing=f"{crash_id}: no {key} in storage"),
             self._storage.open(key) as file,
         ):
-            return json.loads(file.read())
+            return from_json(file.read(), f"{crash_id}: {key}")
 
 
 @contextlib.contextmanager

@@ -55,6 +55,12 @@ def storage() -> Iterator[CrashStorage]:
     get_storage.cache_clear()
 
 
+def damage(name: str) -> None:
+    """Cut off the end of a file in the storage of the settings, as a failing disk does."""
+    (path,) = Path(settings.CRASH_STORAGE["OPTIONS"]["root"]).rglob(name)
+    path.write_bytes(path.read_bytes().rstrip(b"\0")[:-1])
+
+
 @pytest.fixture
 def collect(storage: CrashStorage, accept: Callable[..., str]) -> Callable[..., str]:
     """Save a crash, then accept it; gives its id."""

@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 
 from processing import crashid, leases, ledger, queue, rulesets
 from processing.models import Crash, QueuedCrash
+from tests.processing.conftest import damage
 
 TODAY = crashid.day_of(crashid.create())
 
@@ -101,6 +102,17 @@ def test_saved_crash_that_the_ledger_never_saw_is_accepted_and_queued(collect, s
     )
     assert set(QueuedCrash.objects.values_list("crash_id", flat=True)) == {known, unknown}
     assert run("verifyprocessed").startswith("queued 0 crashes")
+
+
+def test_a_saved_crash_that_is_damaged_is_queued_too_and_fails_where_it_can_be_seen(
+    transactional_db, storage
+):
+    damaged, fine = sorted(crashid.create() for _ in range(2))
+    for crash_id in (damaged, fine):
+        storage.save_raw_crash(crash_id, {"ProductName": "WaterWolf"}, {})
+    damage(f"{damaged}.tar")
+    assert run("verifyprocessed").startswith("queued 2 crashes that the ledger did not know, 0 ")
+    assert run("processcrash", damaged).endswith(": failed CrashDamaged")
 
 
 def test_a_day_can_be_named(transactional_db, storage):

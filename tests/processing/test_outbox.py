@@ -15,6 +15,7 @@ from processing.models import Crash, SearchOutbox
 from processing.search import get_search
 from processing.search.base import SearchBackend, SearchResult
 from processing.search.query import Query
+from tests.processing.conftest import damage
 from tests.waiting import wait_until
 
 
@@ -128,6 +129,17 @@ def test_crashes_to_forget_and_crashes_deleted_meanwhile_are_removed_from_search
     storage.delete(deleted)
     outbox.drain()
     assert search.taken == {}
+
+
+def test_a_processed_crash_that_is_damaged_stops_no_other_and_leaves_search(search, processed):
+    damaged, fine = processed(), processed()
+    outbox.drain()
+    damage(f"{damaged}.processed_crash.json")
+    for crash_id in (damaged, fine):
+        SearchOutbox.objects.create(crash_id=crash_id)
+    assert outbox.drain() == 2
+    assert search.taken.keys() == {fine}
+    assert not SearchOutbox.objects.exists()
 
 
 def test_of_several_rows_for_one_crash_the_last_counts(search, processed):

@@ -10,6 +10,7 @@ from processing import crashid, processor, rulesets
 from processing.errors import CrashNotFound, StorageError
 from processing.rules.base import Context, Rule
 from processing.storage import CrashStorage
+from tests.processing.conftest import damage
 
 NOW = "2026-08-01T12:00:00.000001+00:00"
 
@@ -85,6 +86,15 @@ def test_a_partial_ruleset_works_on_the_earlier_document(save, storage):
 def test_a_partial_ruleset_without_an_earlier_document_becomes_the_full_one(save, storage):
     crash_id = save()
     processor.process(crash_id, "regenerate_signature")
+    assert storage.get_processed_crash(crash_id)["ruleset"] == "default"
+
+
+@pytest.mark.parametrize("ruleset", ["default", "regenerate_signature"])
+def test_a_damaged_earlier_document_is_made_anew(save, storage, ruleset):
+    crash_id = save()
+    storage.save_processed_crash(crash_id, {"kept": True})
+    damage(f"{crash_id}.processed_crash.json")
+    processor.process(crash_id, ruleset)
     assert storage.get_processed_crash(crash_id)["ruleset"] == "default"
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from processing.errors import StorageError
+from processing.errors import CrashDamaged, StorageError
 from processing.storage.filesystem import FileSystemCrashStorage
 from tests.contracts.storage import DAY, RAW, StorageContract
 
@@ -57,13 +57,28 @@ def test_a_root_that_cannot_be_made_is_a_storage_error(tmp_path: Path, crash_id:
         storage.check()
 
 
-def test_a_damaged_file_is_a_storage_error(
-    storage: FileSystemCrashStorage, root: Path, crash_id: str
+@pytest.mark.parametrize("left", [0, 100, 700, 1100])
+def test_a_file_that_was_cut_short_is_a_damaged_crash(
+    storage: FileSystemCrashStorage, root: Path, crash_id: str, left: int
+) -> None:
+    storage.save_raw_crash(crash_id, RAW, {"upload_file_minidump": b"x" * 300})
+    path = root / "20260801" / crash_id[:2] / f"{crash_id}.tar"
+    path.write_bytes(path.read_bytes()[:left])
+    with pytest.raises(CrashDamaged, match=crash_id):
+        storage.get_raw_crash(crash_id)
+
+
+@pytest.mark.parametrize("content", [b"junk" * 1000, b"", b'{"a":', b"\xff{}", b"[" * 100_000])
+def test_a_file_that_holds_something_else_is_a_damaged_crash(
+    storage: FileSystemCrashStorage, root: Path, crash_id: str, content: bytes
 ) -> None:
     storage.save_raw_crash(crash_id, RAW, {})
-    (root / "20260801" / crash_id[:2] / f"{crash_id}.tar").write_bytes(b"junk" * 1000)
-    with pytest.raises(StorageError, match=crash_id):
-        storage.get_raw_crash(crash_id)
+    storage.save_processed_crash(crash_id, {"signature": "f"})
+    for path in (root / "20260801" / crash_id[:2]).iterdir():
+        path.write_bytes(content)
+    for read in (storage.get_raw_crash, storage.get_processed_crash):
+        with pytest.raises(CrashDamaged, match=crash_id):
+            read(crash_id)
 
 
 def test_days_are_listed_oldest_first(storage: FileSystemCrashStorage, crash_id: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from processing import backends
-from processing.errors import StorageError, StorageMisconfigured
+from processing.errors import CrashDamaged, StorageError, StorageMisconfigured
 from processing.storage import CrashStorage, url
 from tests.contracts.storage import DAY, RAW, StorageContract
 
@@ -74,6 +74,17 @@ def test_objects_lie_where_mozillas_systems_look_for_them(
         f"v1/memory_report/{crash_id}": b"m",
         f"v1/processed_crash/{crash_id}": b'{"signature": "a"}',
     }
+
+
+def test_an_object_that_holds_something_else_is_a_damaged_crash(
+    storage: CrashStorage, bucket: Any, crash_id: str
+) -> None:
+    storage.save_raw_crash(crash_id, RAW, {})
+    for item in bucket.objects.all():
+        item.put(Body=b'{"ProductName": ')
+    for read in (storage.get_raw_crash, storage.get_dump_names):
+        with pytest.raises(CrashDamaged, match=crash_id):
+            read(crash_id)
 
 
 def test_a_bucket_that_does_not_exist_is_a_wrong_setting(endpoint: str, crash_id: str) -> None:
