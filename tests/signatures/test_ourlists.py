@@ -43,7 +43,8 @@ STACKS = {
         "memcpy | atlas::Copy",
     ),
     "a thread that waits on Windows": (
-        "NtWaitForAlertByThreadId | RtlSleepConditionVariableSRW | SleepConditionVariableSRW | atlas::Queue<int>::Pop()",
+        "NtWaitForAlertByThreadId | RtlSleepConditionVariableSRW | SleepConditionVariableSRW | "
+        "atlas::Queue<int>::Pop()",
         "atlas::Queue<T>::Pop",
     ),
     "a Go program": ("runtime.raise.abi0 | runtime.sigpanic | main.(*Server).Serve", "main.(*Server).Serve"),
