@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ DATABASE = USER = "crashstats"
 SYSTEM_USER = "pgserver"
 MAJOR_VERSION = 18
 _SOCKET_NAME = ".s.PGSQL.5432"
+#: initdb runs ``postgres`` by a shell, in double quotes, between which these signs keep their meaning.
+_SHELL_SIGNS = frozenset('"$`\\')
 _OPTIONS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -69,7 +72,7 @@ class EmbeddedPostgres:
 
     @property
     def socket_folder(self) -> Path:
-        """Below ``VAR_DIR``, or below the system's temporary folder when that path is too long for a socket."""
+        """Below ``VAR_DIR``, or below the system's temporary folder when that path is no good for a socket."""
         return socket_folder(self.folder / "socket", _SOCKET_NAME)
 
     def connection(self, database: str = DATABASE) -> dict[str, Any]:
@@ -162,23 +165,24 @@ class EmbeddedPostgres:
             password_file.flush()
             if os.geteuid() == 0:
                 os.chown(password_file.name, _system_user().pw_uid, -1)
-            done = subprocess.run(
-                [
-                    _program("initdb"),
-                    "-D", draft,
-                    "--username", USER,
-                    "--pwfile", password_file.name,
-                    "--auth", "scram-sha-256",
-                    "--encoding", "utf8",
-                    "--locale-provider", "builtin",
-                    "--locale", "C.UTF-8",
-                    "--no-instructions",
-                ],
-                capture_output=True,
-                text=True,
-                check=False,
-                **_as_system_user(),
-            )  # fmt: skip
+            with _initdb_program() as initdb:
+                done = subprocess.run(
+                    [
+                        initdb,
+                        "-D", draft,
+                        "--username", USER,
+                        "--pwfile", password_file.name,
+                        "--auth", "scram-sha-256",
+                        "--encoding", "utf8",
+                        "--locale-provider", "builtin",
+                        "--locale", "C.UTF-8",
+                        "--no-instructions",
+                    ],
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                    **_as_system_user(),
+                )  # fmt: skip
         if done.returncode != 0:
             raise PostgresError(f"initdb could not make {draft}: {done.stderr.strip()[-500:]}")
         draft.rename(self.data)
@@ -240,6 +244,21 @@ def _program(name: str) -> Path:
             "`pip install -r requirements/base.txt`, or set DATABASE_URL"
         )
     return Path(spec.submodule_search_locations[0]) / f"pginstall{MAJOR_VERSION}" / "bin" / name
+
+
+@contextlib.contextmanager
+def _initdb_program() -> Iterator[Path]:
+    """Give an ``initdb`` that works: a temporary copy when the package's folder has special signs in its name."""
+    program = _program("initdb")
+    if _SHELL_SIGNS.isdisjoint(str(program)):
+        yield program
+        return
+    package = program.parents[2]
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        for part in package.parent.glob(f"{package.name}*"):  # the libraries lie beside the package
+            shutil.copytree(part, Path(folder) / part.name, symlinks=True)
+        yield folder / program.relative_to(package.parent)
 
 
 def _system_user() -> pwd.struct_passwd:

