@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 from processing.rules.base import Context, Rule
 from processing.schema import registry
-from processing.schema.convert import BadValue, convert, to_integer
+from processing.schema.convert import BadValue, convert, load_json, to_integer
 
 
 class MozCrashReasonRule(Rule):
@@ -74,14 +72,14 @@ class BreadcrumbsRule(Rule):
     def action(self, ctx: Context) -> None:
         try:
             crumbs = convert(_unwrapped(ctx.raw_crash["Breadcrumbs"]), registry.field("breadcrumbs"))
-        except (ValueError, RecursionError):
+        except ValueError:
             ctx.add_note("Breadcrumbs: malformed: not a list of events in JSON")
         else:
             ctx.processed_crash["breadcrumbs"] = crumbs
 
 
 def _unwrapped(sent: object) -> object:
-    decoded = json.loads(sent) if isinstance(sent, str) else sent
+    decoded = load_json(sent) if isinstance(sent, str) else sent
     return decoded["values"] if isinstance(decoded, dict) and "values" in decoded else decoded
 
 

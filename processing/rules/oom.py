@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 import re
 import zlib
 from collections.abc import Mapping
@@ -11,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from processing.rules.base import Context, Rule
-from processing.schema.convert import clean_json
+from processing.schema.convert import load_json
 from signatures.crashdata import dig
 
 MEMORY_REPORT_DUMP = "memory_report"
 MAX_MEMORY_REPORT_BYTES = 20 * 1024**2
+MAX_MEMORY_REPORT_VALUES = 1_000_000
 
 
 class BadMemoryReport(ValueError):
@@ -51,8 +51,8 @@ def read_memory_report(path: Path) -> Any:
     if len(content) > MAX_MEMORY_REPORT_BYTES:
         raise BadMemoryReport(f"Uncompressed memory info too large (max: {MAX_MEMORY_REPORT_BYTES})")
     try:
-        return clean_json(json.loads(content))
-    except (ValueError, RecursionError) as exc:
+        return load_json(content.decode(), MAX_MEMORY_REPORT_VALUES)
+    except ValueError as exc:
         raise BadMemoryReport("error in json of the memory report") from exc
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from processing.rules.base import Context, Rule
+from processing.schema.convert import load_json
 from signatures.crashdata import dig
 
 
@@ -78,8 +78,8 @@ def _from_environment(raw_crash: Mapping[str, Any]) -> str:
     environment = raw_crash.get("TelemetryEnvironment")
     if isinstance(environment, str):
         try:
-            environment = json.loads(environment)
-        except (ValueError, RecursionError):
+            environment = load_json(environment)
+        except ValueError:
             return "unknown"
     partner = dig(environment, "partner")
     if not isinstance(partner, dict) or "distributionId" not in partner:

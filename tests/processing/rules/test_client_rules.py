@@ -222,6 +222,7 @@ def test_a_memory_report_is_unpacked(tmp_path: Path):
         (gzip.compress(b"s3cr3t"), "error in json of the memory report"),
         (gzip.compress(b"\xff\xfe\xff"), "error in json of the memory report"),
         (gzip.compress(b"[" * 100_000), "error in json of the memory report"),
+        (gzip.compress(b"[" + b"[]," * 1_000_000 + b"[]]"), "error in json of the memory report"),
         (gzip.compress(bytes(30 * 1024**2)), "Uncompressed memory info too large (max: 20971520)"),
     ],
 )

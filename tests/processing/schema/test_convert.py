@@ -95,6 +95,16 @@ def test_json_of_another_form_is_malformed(sent: str):
         convert.convert(sent, registry.field("java_exception"))
 
 
+@pytest.mark.parametrize("inner", ["[]", "{}", "1", '{"a":{}}'])
+def test_json_of_more_values_than_anybody_sends_is_refused(inner: str):
+    text = '{"build": [' + ",".join([inner] * convert.MAX_VALUES) + "]}"
+    for sent in (text, json.loads(text)):
+        with pytest.raises(BadValue, match=r"^value is malformed json$"):
+            convert.to_object(sent)
+    some = '{"build": [' + ",".join([inner] * (convert.MAX_VALUES // 4)) + "]}"
+    assert convert.to_object(some) == json.loads(some)
+
+
 def test_deep_nesting_is_refused_before_it_hurts():
     deep: Any = {}
     for _ in range(convert.MAX_DEPTH + 1):
