@@ -146,8 +146,10 @@ def protected_documents() -> st.SearchStrategy[dict[str, Any]]:
         ),
         max_leaves=8,
     )
+    public = {row.name for row in registry.FIELDS if row.is_public}
     protected = [row.name for row in registry.FIELDS if not row.is_public]
-    return st.dictionaries(st.sampled_from(protected) | st.text(min_size=1, max_size=5), values)
+    unknown = st.text(min_size=1, max_size=5).filter(lambda name: name not in public)
+    return st.dictionaries(st.sampled_from(protected) | unknown, values)
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
