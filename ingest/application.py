@@ -11,6 +11,8 @@ from logging import getLogger
 from pathlib import Path
 from typing import Any
 
+from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
+
 from ingest import decoding
 from ingest.admission import Gate, Ticket
 from ingest.collector import Accepted, Collector, Sender, UnauthorizedCrashId
@@ -271,6 +273,8 @@ class _Body:
             piece: bytes = self._source.read(size)
         except OSError:
             piece = b""  # the client has closed; what came before may be whole
+        except ParseException:
+            raise MalformedPayload("invalid_payload_structure") from None  # chunks that are none
         if not piece and getattr(self.environ.get("gunicorn.socket"), "timed_out", False):
             raise ClientTimeout
         self.received_bytes += len(piece)

@@ -11,6 +11,7 @@ import time
 from typing import Any
 
 from gunicorn.http.body import LengthReader  # type: ignore[import-untyped]
+from gunicorn.http.errors import InvalidHeader, UnsupportedTransferCoding  # type: ignore[import-untyped]
 from gunicorn.workers import gthread  # type: ignore[import-untyped]
 
 _LINGER_SECONDS = 2.0
@@ -105,6 +106,12 @@ class CollectorWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn h
 
     def accept(self, listener: socket.socket) -> None:
         super().accept(_Listener(listener))
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Answer what is no HTTP. An unknown Transfer-Encoding is the client's fault, not a 501 to be tried again."""
+        if isinstance(exc, UnsupportedTransferCoding):
+            exc = InvalidHeader("Transfer-Encoding")
+        super().handle_error(req, client, addr, exc)
 
     def handle(self, conn: Any) -> Any:
         conn.sock.start_request()

@@ -98,7 +98,7 @@ class Bucket:
 
 @contextmanager
 def database() -> Iterator[Database]:
-    """Not below pytest's own folder: when root runs the tests, the server runs as another user, whom pytest locks out."""
+    """Not below pytest's folder: when root runs the tests, the server runs as another user, whom pytest locks out."""
     with TemporaryDirectory(prefix="crashstats-test-") as var:
         made = Database(Path(var).resolve())
         try:
