@@ -93,8 +93,9 @@ COLLECTOR: dict[str, Any] = {
         "wire_bytes": ENV.read(
             "COLLECTOR_REQUEST_BYTES",
             env.whole_number,
-            default="26214400",
-            doc="the largest submission as it comes over the wire, in bytes; a larger one is answered 413.",
+            default="209715200",
+            doc="the largest submission as it comes over the wire, in bytes; a larger one is answered 413 "
+            "(Mozilla's collector allows 26214400).",
         ),
         "body_bytes": ENV.read(
             "COLLECTOR_BODY_BYTES",

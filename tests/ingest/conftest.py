@@ -19,11 +19,12 @@ def collector_database(postgres_server: EmbeddedPostgres) -> str:
 def collector(
     collector_database: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[CollectorProcess]:
-    """A collector that accepts everything; the token "secret" may choose crash ids."""
+    """A collector that accepts everything up to Mozilla's size; the token "secret" may choose crash ids."""
     var = tmp_path_factory.mktemp("collector")
     with run_collector(
         var,
         collector_database,
+        COLLECTOR_REQUEST_BYTES="26214400",
         COLLECTOR_BEARER_TOKEN="secret",
         COLLECTOR_CLIENT_GRACE="1",
         COLLECTOR_DEDUPLICATE_SECONDS="0",
