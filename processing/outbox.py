@@ -21,12 +21,12 @@ from processing import crashid, ledger, partitions
 from processing.errors import CrashDamaged, CrashNotFound, SearchError, StorageError
 from processing.listening import Listener
 from processing.models import Crash, SearchOutbox
-from processing.search import SearchBackend, get_search
+from processing.search import SearchBackend, documents, get_search
 from processing.storage import get_storage
 
 logger = logging.getLogger(__name__)
 
-#: Crashes per commit of the engine; all of them are in memory at once.
+#: Crashes per commit of the engine; what can be searched of all of them is in memory at once.
 BATCH = 50
 #: How long to wait for a notification before looking all the same.
 LOOK_SECONDS = 0.25
@@ -75,11 +75,11 @@ def _drain_batch() -> int:
             return 0
         rows = list(SearchOutbox.objects.order_by("id")[:BATCH])
         latest = {row.crash_id: row.forget for row in rows}
-        documents = _load(crash_id for crash_id, forget in latest.items() if not forget)
+        crashes = _load(crash_id for crash_id, forget in latest.items() if not forget)
         search = get_search()
-        if gone := latest.keys() - documents.keys():
+        if gone := latest.keys() - crashes.keys():
             search.delete(gone)
-        later = _index(search, documents) if documents else []
+        later = _index(search, crashes) if crashes else []
         SearchOutbox.objects.filter(id__in=[row.pk for row in rows]).delete()
         SearchOutbox.objects.bulk_create(SearchOutbox(crash_id=crash_id) for crash_id in later)
     return len(rows)
@@ -92,35 +92,35 @@ def _is_ours() -> bool:
 
 
 def _load(crash_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Give the processed crashes that storage has; one that was deleted meanwhile, or is damaged, is left out."""
+    """Give what can be searched of processed crashes; one that was deleted meanwhile, or is damaged, is left out."""
     storage = get_storage()
-    documents = {}
+    found = {}
     for crash_id in crash_ids:
         try:
-            documents[crash_id] = storage.get_processed_crash(crash_id)
+            found[crash_id] = documents.searchable(storage.get_processed_crash(crash_id))
         except CrashDamaged as exc:
             logger.error("it cannot be searched until it is processed again: %s", exc)
         except CrashNotFound:
             continue
-    return documents
+    return found
 
 
-def _index(search: SearchBackend, documents: dict[str, dict[str, Any]]) -> list[str]:
+def _index(search: SearchBackend, crashes: dict[str, dict[str, Any]]) -> list[str]:
     """Index a batch, and give the ids of crashes to be tried again behind the others.
 
     Raises: SearchError when search takes nothing now.
     """
     try:
-        search.index(documents)
+        search.index(crashes)
         return []
-    except Exception as exc:  # whatever a document made the engine raise
-        if len(documents) == 1 and isinstance(exc, SearchError):
+    except Exception as exc:  # whatever a crash made the engine raise
+        if len(crashes) == 1 and isinstance(exc, SearchError):
             raise
-        logger.warning("search did not take %d crashes at once: %s", len(documents), type(exc).__name__)
-    return _index_one_by_one(search, documents)
+        logger.warning("search did not take %d crashes at once: %s", len(crashes), type(exc).__name__)
+    return _index_one_by_one(search, crashes)
 
 
-def _index_one_by_one(search: SearchBackend, documents: dict[str, dict[str, Any]]) -> list[str]:
+def _index_one_by_one(search: SearchBackend, crashes: dict[str, dict[str, Any]]) -> list[str]:
     """Let no crash stop the others: one that search cannot take now is tried again later, one that it refuses is left
     out and marked in the ledger.
 
@@ -128,12 +128,12 @@ def _index_one_by_one(search: SearchBackend, documents: dict[str, dict[str, Any]
     """
     later: list[str] = []
     done = 0
-    for crash_id in random.sample(list(documents), len(documents)):
+    for crash_id in random.sample(list(crashes), len(crashes)):
         try:
-            search.index({crash_id: documents[crash_id]})
+            search.index({crash_id: crashes[crash_id]})
         except SearchError:
             later.append(crash_id)
-            if not done and len(later) >= min(_FAILURES_OF_AN_OUTAGE, len(documents)):
+            if not done and len(later) >= min(_FAILURES_OF_AN_OUTAGE, len(crashes)):
                 raise
         except Exception as exc:
             _mark_refused(crash_id, exc)

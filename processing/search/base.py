@@ -47,7 +47,10 @@ class SearchBackend(ABC):
 
     @abstractmethod
     def index(self, processed_crashes: Mapping[str, Mapping[str, Any]]) -> None:
-        """Add or replace processed crashes, by crash id, in one durable batch; afterwards they can be found."""
+        """Add or replace processed crashes, by crash id, in one durable batch; afterwards they can be found.
+
+        What `documents.searchable` gives of each is enough.
+        """
 
     @abstractmethod
     def delete(self, crash_ids: Iterable[str]) -> None:

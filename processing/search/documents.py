@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from processing.schema.field import Field, SearchKind
+from processing.schema.registry import search_fields
 
 KEYWORD_CHARACTERS = 10_000
 TEXT_BYTES = 32_766
@@ -36,6 +37,22 @@ def build(processed_crash: Mapping[str, Any], fields: Iterable[Field]) -> dict[s
         if value is not None:
             document[field.public_name] = value
     return document
+
+
+def searchable(processed_crash: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what any engine reads of a processed crash, at the places where it reads it: a few kilobytes of a document
+    that may have a hundred megabytes. `build` makes the same of either.
+    """
+    part: dict[str, Any] = {}
+    for field in search_fields():
+        value = _clean(_find(processed_crash, field.path), field.search)
+        if value is not None:
+            *outer, last = field.path
+            inner = part
+            for key in outer:
+                inner = inner.setdefault(key, {})
+            inner[last] = value
+    return part
 
 
 def shown(value: Any) -> Any:

@@ -11,7 +11,7 @@ from django.db import DatabaseError
 
 from processing.errors import CrashNotFound, SearchError, StorageError
 from processing.models import Crash, CrashState
-from processing.search import SearchBackend, get_search
+from processing.search import SearchBackend, documents, get_search
 from processing.search.base import IndexState
 from processing.storage import get_storage
 
@@ -59,22 +59,25 @@ class Command(BaseCommand):
         self.stdout.write(f"the search index was made anew and holds {documents:,} crashes")
 
     def _batches(self) -> Iterator[Sequence[str]]:
-        """Give the ids of all processed crashes, and show how far it is."""
-        processed = Crash.objects.filter(state=CrashState.PROCESSED)
-        total = processed.count()
-        ids = processed.values_list("crash_id", flat=True).iterator(chunk_size=BATCH)
+        """Give the ids of all crashes that may have a processed crash, and show how far it is.
+
+        One whose second processing failed, or has yet to come, can be looked at all the while; so it can be found.
+        """
+        kept = Crash.objects.exclude(state=CrashState.DELETED)
+        total = kept.count()
+        ids = kept.values_list("crash_id", flat=True).iterator(chunk_size=BATCH)
         done = 0
         while batch := list(islice(ids, BATCH)):
             yield batch
             done += len(batch)
             if done % _PROGRESS_EVERY == 0:
-                self.stdout.write(f"{done:,} of {total:,} crashes indexed")
+                self.stdout.write(f"{done:,} of {total:,} crashes done")
 
 
 def _load(crash_id: str) -> Mapping[str, Any] | None:
     try:
-        return get_storage().get_processed_crash(crash_id)
-    except CrashNotFound:  # deleted since it was listed
+        return documents.searchable(get_storage().get_processed_crash(crash_id))
+    except CrashNotFound:  # deleted since it was listed, or never processed
         return None
 
 

@@ -76,5 +76,32 @@ def test_no_document_is_refused(crash: dict[str, Any]) -> None:
         documents.shown(value)
 
 
+def crashes() -> st.SearchStrategy[dict[str, Any]]:
+    """Processed crashes with values where searchable ones may be."""
+
+    def placed(values: dict[tuple[str, ...], Any]) -> dict[str, Any]:
+        crash: dict[str, Any] = {}
+        for path, value in values.items():
+            inner = crash
+            for key in path[:-1]:
+                inner = inner.setdefault(key, {})
+            inner[path[-1]] = value
+        return crash
+
+    paths = st.sampled_from([field.path for field in search_fields()])
+    return st.dictionaries(paths, JSON, max_size=5).map(placed)
+
+
+@given(crashes())
+def test_the_searchable_part_of_a_crash_makes_the_same_document(crash: dict[str, Any]) -> None:
+    part = documents.searchable(crash)
+    assert documents.build(part, search_fields()) == documents.build(crash, search_fields())
+
+
+def test_the_searchable_part_of_a_huge_crash_is_small() -> None:
+    crash = {"json_dump": {"threads": [{}] * 10_000}, "signature": "x" * 10**6, "addons": ["a"] * 10**6}
+    assert len(str(documents.searchable(crash))) < 40_000
+
+
 def test_list_pieces_are_lower_case_and_told_once() -> None:
     assert documents.list_pieces("A.so;b.so;; a.so ;") == ["a.so", "b.so"]

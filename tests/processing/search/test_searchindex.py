@@ -39,12 +39,11 @@ def search(settings: Any, tmp_path: Path) -> Iterator[SearchBackend]:
 
 
 def remember(storage: CrashStorage, number: int, state: CrashState = CrashState.PROCESSED) -> None:
-    """A crash in the ledger, and in storage unless it is deleted."""
+    """A crash in the ledger, and its processed crash in storage."""
     key = crash_id(number)
     day = crashid.day_of(key)
     Crash.objects.create(day=day, crash_id=key, product="P", received_at=datetime.now(UTC), state=state)
-    if state is not CrashState.DELETED:
-        storage.save_processed_crash(key, make_crash(uuid=key, signature=f"s{number}"))
+    storage.save_processed_crash(key, make_crash(uuid=key, signature=f"s{number}"))
 
 
 def run(*arguments: str) -> str:
@@ -53,14 +52,18 @@ def run(*arguments: str) -> str:
     return output.getvalue()
 
 
-def test_rebuild_takes_every_processed_crash(search: SearchBackend, storage: CrashStorage) -> None:
+def test_rebuild_takes_every_crash_that_has_a_processed_crash(
+    search: SearchBackend, storage: CrashStorage
+) -> None:
+    """Also one that is being processed again, or failed when it was."""
     for number in range(3):
         remember(storage, number)
     remember(storage, 3, CrashState.DELETED)
-    remember(storage, 4, CrashState.QUEUED)
+    for number, state in enumerate((CrashState.QUEUED, CrashState.PROCESSING, CrashState.FAILED), start=4):
+        remember(storage, number, state)
     storage.delete(crash_id(1))
-    assert "holds 2 crashes" in run("--rebuild")
-    assert found(search) == [0, 2]
+    assert "holds 5 crashes" in run("--rebuild")
+    assert found(search) == [0, 2, 4, 5, 6]
     assert found(search, where("signature", Operator.IS, "s2")) == [2]
 
 
