@@ -12,6 +12,7 @@ import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from encodings.aliases import aliases
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -26,6 +27,7 @@ _MEDIA_TYPES = ("multipart/form-data", "multipart/mixed")
 _LONGEST_BOUNDARY = 70
 _LONGEST_DUMP_NAME = 30
 _DEEPEST_JSON = 100
+_CHARSETS = frozenset(aliases) | frozenset(aliases.values())
 _NOT_IN_DUMP_NAMES = re.compile(r"[^A-Za-z0-9_]+")
 
 _in_order = json.JSONEncoder(sort_keys=True).encode
@@ -186,8 +188,8 @@ class _Builder:
             return
         charset = headers.charset.decode("ascii", "replace") or "utf-8"
         try:
-            self._report.annotations[name] = content.decode(charset)
-        except (UnicodeError, LookupError, ValueError):
+            self._report.annotations[name] = _decode(content, charset)
+        except (UnicodeError, LookupError):
             # The charset is the client's text: only what a charset's name may look like is repeated.
             shown = charset if re.fullmatch(r"[\w.:+-]{1,40}", charset, re.ASCII) else "unprintable"
             self._note(f"extract payload text part exception: invalid text or charset: {shown}")
@@ -228,6 +230,18 @@ class _Builder:
         except UnicodeDecodeError:
             self._note("skipped: a part whose name is not UTF-8")
             return ""
+
+
+def _decode(content: bytes, charset: str) -> str:
+    """Decode text by a charset that Python has another name for, too; that leaves out its slow and odd ones.
+
+    Python remembers for ever each name that it has looked up in vain, so clients must not make it look up any name.
+
+    Raises: LookupError, UnicodeError.
+    """
+    if charset != "utf-8" and charset.lower().replace("-", "_") not in _CHARSETS:
+        raise LookupError(charset)
+    return content.decode(charset)
 
 
 class _DumpSink:
