@@ -11,7 +11,7 @@ from django.db import connection
 from processing import crashid
 from processing.errors import CrashNotFound
 from processing.leases import Lease
-from processing.models import Crash, QueuedCrash
+from processing.models import Crash, CrashState, QueuedCrash
 from processing.queue import clean_product
 
 #: PostgreSQL tells everybody who listens on this channel that the search outbox has got a row.
@@ -123,6 +123,13 @@ def find(crash_id: str) -> Whereabouts:
     except Crash.DoesNotExist as exc:
         raise CrashNotFound(f"{crash_id} is not in the ledger") from exc
     return Whereabouts(entry, QueuedCrash.objects.filter(crash_id=crash_id).first())
+
+
+def is_deleted(crash_id: str) -> bool:
+    """Tell whether the ledger shows a crash, by its (valid) id, as deleted."""
+    return Crash.objects.filter(
+        day=crashid.day_of(crash_id), crash_id=crash_id, state=CrashState.DELETED
+    ).exists()
 
 
 def record_processed(lease: Lease, *, product: str, received_at: datetime) -> bool:

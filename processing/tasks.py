@@ -15,6 +15,7 @@ from processing import leases, ledger, processor, rulesets
 from processing.errors import CrashNotFound, StorageError
 from processing.leases import Lease, Turns
 from processing.stackwalker.runner import StackwalkerMissing
+from processing.storage import get_storage
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +57,8 @@ def _process(lease: Lease) -> None:
     started = time.monotonic()
     try:
         processed = processor.process(lease.crash_id, lease.ruleset)
+        if ledger.is_deleted(lease.crash_id):  # meanwhile: nothing of it may come back
+            get_storage().delete(lease.crash_id)
     except (StorageError, StackwalkerMissing, OSError) as exc:  # OSError: no room for the working folder
         _defer(lease, type(exc).__name__)
     except (CrashNotFound, rulesets.UnknownRuleset) as exc:

@@ -3,10 +3,11 @@ from __future__ import annotations
 import pytest
 
 from processing import crashid, leases, queue, rulesets, tasks
-from processing.errors import StorageError
+from processing.errors import CrashNotFound, StorageError
 from processing.models import Crash, QueuedCrash, SearchOutbox
 from processing.rules.base import Context, Rule
 from processing.stackwalker.runner import StackwalkerMissing
+from processing.storage import get_storage
 
 
 class BadRule(Rule):
@@ -17,6 +18,14 @@ class BadRule(Rule):
 class NoRule(Rule):
     def action(self, ctx: Context) -> None:
         pass
+
+
+class DeletedMeanwhileRule(Rule):
+    """Somebody deletes the crash while it is processed: first in the ledger, then from storage."""
+
+    def action(self, ctx: Context) -> None:
+        Crash.objects.filter(crash_id=ctx.crash_id).update(state="deleted")
+        get_storage().delete(ctx.crash_id)
 
 
 class MissingRule(Rule):
@@ -61,6 +70,17 @@ def test_crash_is_processed_recorded_and_handed_to_search(collect, rule, storage
     assert state() == ("processed", "")
     assert storage.get_processed_crash(crash_id)["ruleset"] == "default"
     assert SearchOutbox.objects.get().crash_id == crash_id
+
+
+def test_crash_deleted_while_it_is_processed_stays_deleted_and_leaves_nothing_behind(collect, rule, storage):
+    crash_id = collect()
+    rule("DeletedMeanwhileRule")
+    tasks.process_next()
+    assert state() == ("deleted", "")
+    with pytest.raises(CrashNotFound):
+        storage.get_processed_crash(crash_id)
+    assert not QueuedCrash.objects.exists()
+    assert not SearchOutbox.objects.exists()
 
 
 def test_accepted_crash_that_is_not_in_storage_fails_with_the_reason(accept, storage):
