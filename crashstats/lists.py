@@ -106,8 +106,8 @@ def ask(search: SearchBackend, query: Query) -> SearchResult | None:
     """Answer a query, or give None when search does not answer now: a list then says so, and the page still comes."""
     try:
         return search.search(query)
-    except SearchError:
-        logger.exception("search did not answer a list")
+    except SearchError as exc:
+        logger.error("search did not answer a list: %s", exc)
         return None
     except BadQuery as exc:
         logger.warning("search refused a list: %s", exc)
