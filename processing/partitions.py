@@ -1,8 +1,8 @@
 """The ledger's partitions: one table per day, made ahead, so that retention drops tables instead of deleting rows.
 
-A day without a table of its own lives in the default partition: writing to the ledger never waits for a partition and
-never fails for want of one, whatever day a client's crash id names. Days within reach move to a table of their own when
-`prepare` runs next; far ones stay where they are, so that made-up days make no tables.
+A day without a table of its own lives in the default partition: writing to the ledger never fails for want of one,
+whatever day a client's crash id names. Days within reach move to a table of their own when `prepare` runs next; far
+ones stay where they are, so that made-up days make no tables.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def prepare(today: date) -> list[date]:
 def ensure_partition(day: date) -> bool:
     """Make the partition of a day unless it exists; tell whether it was made. Others may do the same meanwhile.
 
-    Entries of that day in the default partition move over. The parent stays readable and writable; only entries
-    bound for the default partition wait for the moment of the change.
+    Entries of that day in the default partition move over. Writers wait for the moment of the change, readers of the
+    default partition too; after two seconds in which others do not make way it gives up, with a DatabaseError.
     """
     name = partition_name(day)
     with _alone() as cursor:
@@ -52,6 +52,9 @@ def ensure_partition(day: date) -> bool:
         if cursor.fetchone() != (None,):
             return False
         cursor.execute("SET LOCAL lock_timeout = '2s'")
+        # Writers have to wait at the parent: one that got past it, and waits at the default partition, has decided
+        # already where its row is. An insert would fail, and an update would miss the entry that has moved.
+        cursor.execute("LOCK TABLE ONLY processing_crash IN SHARE ROW EXCLUSIVE MODE")
         cursor.execute("LOCK TABLE processing_crash_default IN ACCESS EXCLUSIVE MODE")
         cursor.execute(_MOVED, {"day": day})
         # A table that is made first and attached afterwards does not lock readers and writers out of its parent.

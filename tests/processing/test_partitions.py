@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.db import connection as django_connection
 
-from processing import crashid, ledger, partitions
+from processing import crashid, ledger, partitions, queue
 from processing.models import Crash
+from tests.waiting import wait_until
 
 TODAY = date(2026, 8, 1)
 RECEIVED = datetime(2026, 8, 1, 12, tzinfo=UTC)
@@ -95,6 +96,52 @@ def test_several_processes_may_prepare_at_once():
     for thread in threads:
         thread.join()
     assert len(made) == len(set(made)) == 8
+
+
+class Running:
+    """A call in a thread of its own; `finish` waits for it, and raises what it raised."""
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, args=(call,))
+        self._thread.start()
+
+    def _run(self, call: Callable[[], object]) -> None:
+        try:
+            call()
+        except BaseException as exc:
+            self._error = exc
+        finally:
+            django_connection.close()
+
+    def finish(self) -> None:
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+
+
+def waiting_for_locks() -> int:
+    with django_connection.cursor() as cursor:
+        cursor.execute("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
+        return cursor.fetchone()[0]
+
+
+@pytest.mark.parametrize("write", ["accept", "publish"])
+def test_who_writes_while_a_day_gets_its_table_waits_and_misses_nothing(write, accept, connection):
+    failed, new = add_crash(TODAY, "failed"), crashid.create(TODAY)
+    written = {"accept": new, "publish": failed}[write]
+    django_connection.set_autocommit(False)
+    rows_in("processing_crash_default")  # keeps the move waiting, until this transaction ends
+    move = Running(lambda: partitions.ensure_partition(TODAY))
+    wait_until(lambda: waiting_for_locks() == 1)
+    writer = Running(lambda: accept(new) if write == "accept" else queue.publish(failed))
+    wait_until(lambda: waiting_for_locks() == 2)
+    django_connection.rollback()
+    django_connection.set_autocommit(True)
+    move.finish()
+    writer.finish()
+    assert ledger.find(written).entry.state == "queued"
+    assert rows_in("processing_crash_default") == 0
 
 
 def test_looking_up_a_crash_reads_its_day_only():
