@@ -223,7 +223,7 @@ def django_database(url: str, var_dir: Path, *, pool_size: int) -> dict[str, Any
         "HOST": found.pop("host", ""),
         "PORT": str(found.pop("port", "")),
         "CONN_MAX_AGE": 0 if pool_size else None,
-        "CONN_HEALTH_CHECKS": not pool_size,
+        "CONN_HEALTH_CHECKS": True,  # 0.05 ms, and nobody gets a connection that a restart of the server has ended
         "OPTIONS": {
             "connect_timeout": 5,
             **({"pool": {"min_size": 1, "max_size": pool_size, "timeout": 10}} if pool_size else {}),

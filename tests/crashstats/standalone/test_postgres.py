@@ -8,6 +8,8 @@ from pathlib import Path
 import psycopg
 import pytest
 from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.utils import ConnectionHandler
 
 from crashstats.env import BadSetting
 from crashstats.standalone import postgres
@@ -78,6 +80,31 @@ def test_a_database_url_becomes_django_settings(tmp_path):
     assert found["OPTIONS"]["sslmode"] == "require"
     assert found["OPTIONS"]["pool"]["max_size"] == 4
     assert found["CONN_MAX_AGE"] == 0
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("pool_size", [0, 1])
+def test_after_a_restart_of_the_server_nobody_gets_an_ended_connection(postgres_server, pool_size):
+    settings = django_database("", postgres_server.var_dir, pool_size=pool_size)
+    web = ConnectionHandler({"default": settings})["default"]
+    try:
+        with psycopg.connect(**postgres_server.connection("postgres")) as administrator:
+            administrator.execute("SELECT pg_terminate_backend(%s, 5000)", [ask_for_process(web)])
+        assert ask_for_process(web)
+    finally:
+        web.close()
+        if pool_size:
+            web.close_pool()
+
+
+def ask_for_process(database: BaseDatabaseWrapper) -> int:
+    """Give the server's process behind a connection, asked for as in a request: Django looks before and after."""
+    database.close_if_unusable_or_obsolete()
+    with database.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (process,) = cursor.fetchone()
+    database.close_if_unusable_or_obsolete()
+    return process
 
 
 def test_a_bad_database_url_is_named_but_not_shown(tmp_path):
