@@ -7,7 +7,7 @@ The classes without ``Default`` in their name do exactly what the field's refere
 import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -102,8 +102,7 @@ class SignatureGenerationRule(Rule):
             draft.signature = "EMPTY: no crashing thread identified"
             self.note(draft, "CSignatureTool: no crashing thread identified")
             return
-        thread = dig(crash.get("threads"), index)
-        frames = thread.get("frames", ()) if isinstance(thread, Mapping) else ()
+        frames = self.frames_of(crash.get("threads"), index)
         walk = self._stack_walk.over(frames, windows=crash.get("os") == WINDOWS)
         draft.events.append(Walked(self.name, "CSignatureTool", self._stack_walk, walk))
         if walk.frames:
@@ -113,6 +112,14 @@ class SignatureGenerationRule(Rule):
         else:
             draft.signature = self.fallback(walk) or draft.signature
             self.note(draft, f"CSignatureTool: no frame data for crashing thread ({index})")
+
+    def frames_of(self, threads: object, index: int) -> Any:
+        """Look up the frames of a thread: a thread that does not exist has none, one that is no object raises."""
+        try:
+            thread = threads[index] if isinstance(threads, list) else {}
+        except IndexError:
+            return ()
+        return thread.get("frames", ())
 
     def fallback(self, walk: Walk) -> str:
         """Choose a signature when the walk kept no frame; '' leaves the signature as it was."""
@@ -143,6 +150,10 @@ class DefaultSignatureGenerationRule(SignatureGenerationRule):
         if index is not None and index < 0:
             index = None
         super().use_thread(crash, draft, index)
+
+    def frames_of(self, threads: object, index: int) -> Any:
+        """Look up the frames of a thread; there are none when the thread does not exist or is no object."""
+        return dig(threads, index, "frames")
 
     def fallback(self, walk: Walk) -> str:
         """Choose the first frame text that is no bare address, because an address is different in each crash."""

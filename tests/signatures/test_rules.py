@@ -36,11 +36,20 @@ def test_thread_index_can_be_written_in_several_ways(index):
         assert generator.generate({"threads": threads, "crashing_thread": index}).signature == "b"
 
 
-@pytest.mark.parametrize("threads", [5, "text", {}, [None], [{"frames": []}], [{}], [[]]])
+@pytest.mark.parametrize("threads", [5, "text", {}, [], [{"frames": []}], [{}]])
 def test_threads_of_a_wrong_shape_count_as_no_frames(threads):
     for generator in GENERATORS.values():
         result = generator.generate({"threads": threads, "crashing_thread": 0})
         assert result.signature == "EMPTY: no frame data available"
+
+
+@pytest.mark.parametrize(("thread", "kind"), [(None, "NoneType"), (5, "int"), ("text", "str"), ([], "list")])
+def test_a_thread_that_is_no_object_fails_the_rule_in_the_reference_only(thread, kind):
+    crash = {"threads": [thread], "crashing_thread": 0}
+    result = GENERATORS["reference"].generate(crash)
+    assert result.signature == ""
+    assert result.notes == [f"SignatureGenerationRule: Rule failed: '{kind}' object has no attribute 'get'"]
+    assert GENERATORS["default"].generate(crash).signature == "EMPTY: no frame data available"
 
 
 @pytest.mark.parametrize("size", [0, "lots", [], "0"])
