@@ -36,6 +36,7 @@ from crashstats.standalone.sockets import socket_folder
 STOP_SECONDS = 13.0
 START_SECONDS = 60.0
 SAMPLES_SECONDS = 120.0
+_END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -59,8 +60,8 @@ class Launcher:
         checks.check_folder(self._var)
         lock = checks.lock(self._var)
         checks.check_ports(settings.HOST, {"PORT": settings.PORT, "COLLECTOR_PORT": settings.COLLECTOR_PORT})
-        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(signum, _stop)
+        for signum in _END_SIGNALS:
+            signal.signal(signum, stop)
         try:
             self._start()
             self._welcome()
@@ -68,8 +69,7 @@ class Launcher:
         except Stopped:
             _say("Stopping ...")
         finally:
-            for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                signal.signal(signum, signal.SIG_IGN)
+            _ignore_signals()
             self._stop_everything()
             lock.close()
 
@@ -228,8 +228,15 @@ def _signal(process: psutil.Process, signum: int) -> None:
         return
 
 
-def _stop(signum: int, frame: FrameType | None) -> None:
+def stop(signum: int, frame: FrameType | None) -> None:
+    """Ask for the end, once: `make` passes on a signal that the whole process group gets as well."""
+    _ignore_signals()
     raise Stopped
+
+
+def _ignore_signals() -> None:
+    for signum in _END_SIGNALS:
+        signal.signal(signum, signal.SIG_IGN)
 
 
 def _say(text: str) -> None:
