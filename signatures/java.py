@@ -52,7 +52,7 @@ def from_stack_trace(trace: object, strip_line: Callable[[str], str]) -> JavaSig
     before_method = ": " if description.endswith("<addr>") else " "
     signature = _join(": ", exception_class, _join(before_method, description, method))
     if len(signature) > MAXIMUM_LENGTH:
-        signature = _join(": ", exception_class, method)
+        signature = f"{exception_class}: {method}"
         notes.append("JavaSignatureTool: dropped Java exception description due to length")
     return JavaSignature(signature, notes)
 

@@ -23,6 +23,16 @@ def test_stack_traces(trace, signature):
     assert from_stack_trace(trace, without_java_line).text == signature
 
 
+@pytest.mark.parametrize("rest", ["", "\n", "\n\n\tat a.B.c(D.java:1)"])
+def test_a_class_without_description_and_method_keeps_its_colon(rest):
+    """As specified: what remains of a description that is too long is ``class: method``, also without a method."""
+    result = SignatureGenerator(profile="reference").generate({"java_stack_trace": f"x.Y: {'m' * 300}{rest}"})
+    assert result.signature == "x.Y:"
+    assert "SignatureGenerationRule: JavaSignatureTool: dropped Java exception description due to length" in (
+        result.notes
+    )
+
+
 def test_lines_of_every_language_go_in_the_default_profile():
     trace = "x.Y: z\n\tat a.B.c(D.kt:88)"
     assert from_stack_trace(trace, without_line).text == "x.Y: z at a.B.c(D.kt)"
