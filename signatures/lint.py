@@ -21,6 +21,7 @@ from signatures.siglists import (
 
 _SHORTEST_UNANCHORED = 5
 _LARGE_REPEAT = 100
+_FEW_REPEATS = 3
 _KEPT_BRACKETS = re.compile(
     r"<T>|<[^<>]* (?:as|in) |<name omitted>|<unknown in|operator[<>()=-]+|->|\(anonymous namespace\)|\(unloaded"
 )
@@ -30,7 +31,7 @@ _TOKEN = re.compile(
       | (?P<set>\[\^?\]?(?:\\.|[^\]\\])*\])
       | (?P<open>\((?P<extension>\?(?:<[=!]|.))?)
       | (?P<close>\))
-      | (?P<repeat>[*+?]|\{(?P<least>\d*)(?P<comma>,?)(?P<most>\d*)\})[?+]?
+      | (?P<repeat>[*+?]|\{(?!\})(?P<least>\d*)(?P<comma>,?)(?P<most>\d*)\})[?+]?
       | (?P<or>\|)
       | .""",
     re.VERBOSE | re.DOTALL,
@@ -183,7 +184,10 @@ class _SharedState(Exception):
 
 
 class _Repeats(NamedTuple):
-    """How often an expression repeats without a limit, and whether it repeats a group that repeats or chooses."""
+    """How often an expression repeats without a limit, and whether it repeats a group that repeats or chooses.
+
+    A group that happens up to three times does not count.
+    """
 
     unbounded: int
     nested: bool
@@ -207,10 +211,9 @@ def _count_repeats(pattern: str) -> _Repeats:
         elif token["close"]:
             last_varies, varies = varies, outer.pop() or varies
         elif token["repeat"]:
-            if _is_unlimited(token):
-                unbounded += 1
-                nested |= last_varies
-            varies = True
+            unbounded += _is_unlimited(token)
+            nested |= last_varies and _is_frequent(token)
+            varies = varies or not _is_fixed(token)
         elif token["or"]:
             varies = varies or bool(outer)
         else:
@@ -224,3 +227,13 @@ def _is_unlimited(token: re.Match[str]) -> bool:
     if not token["comma"]:
         return False
     return not token["most"] or int(token["most"]) >= _LARGE_REPEAT
+
+
+def _is_frequent(token: re.Match[str]) -> bool:
+    """Say whether a repeat can happen so often that the ways to match what it repeats multiply without end."""
+    return _is_unlimited(token) or int(token["most"] or token["least"] or 0) > _FEW_REPEATS
+
+
+def _is_fixed(token: re.Match[str]) -> bool:
+    """Say whether a repeat happens a certain number of times, as in ``{4}``."""
+    return bool(token["least"]) and (not token["comma"] or token["least"] == token["most"])

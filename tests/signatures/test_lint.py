@@ -49,6 +49,9 @@ def test_our_own_lists_say_why_each_group_of_entries_is_there():
         ("(?:a|ab)*c", "exponential"),
         ("(?:(?:ab?)){2,}c", "exponential"),
         ("x(?:.*,){9,}", "exponential"),
+        ("(?:a{1,50}){1,50}b", "exponential"),
+        ("x(?:.{0,20}){9}y", "exponential"),
+        ("x(?:a?a?a?){30}b", "exponential"),
         (".*foo.*bar", "has 2 unlimited repeats"),
         ("a{1,}b{2,500}", "has 2 unlimited repeats"),
     ],
@@ -101,6 +104,10 @@ def test_warnings(pattern, message):
         "(?<!x)abcdef",
         "ab(?>cd)ef",
         "abcde{,3}",
+        "abc(?:[0-9a-f]{2}){8}",
+        "abc(?:d{2,2}e)+f",
+        "abc(?:de?){3}f",
+        "abcde{}(?:f{}g)+",
     ],
 )
 def test_good_entries_are_left_in_peace(pattern):
