@@ -126,7 +126,9 @@ def main() -> None:
 
 
 def _print_case(case: Case, runs: dict[str, list[Run]]) -> None:
-    print(f"\n{case.name}: {ANNOTATIONS} annotations, {IN_FLIGHT} in flight, {len(runs['bare'])} alternations")
+    print(
+        f"\n{case.name}: {ANNOTATIONS} annotations, {IN_FLIGHT} in flight, {len(runs['bare'])} alternations"
+    )
     for name, of_name in runs.items():
         latencies = sorted(seconds for run in of_name for seconds in run.latencies)
         p50, p95, p99 = (latencies[int(len(latencies) * q)] * 1000 for q in (0.5, 0.95, 0.99))
@@ -219,6 +221,7 @@ def _servers(folder: Path) -> Iterator[tuple[Server, Server]]:
 @contextmanager
 def _gunicorn(application: str, folder: Path) -> Iterator[Server]:
     port = _free_port()
+    folder.mkdir(exist_ok=True)
     environment = {
         **os.environ,
         "VAR_DIR": str(folder),
@@ -226,7 +229,7 @@ def _gunicorn(application: str, folder: Path) -> Iterator[Server]:
         "COLLECTOR_WORKERS": "2",
         "LOG_LEVEL": "INFO",
     }
-    with (folder.parent / f"{port}.log").open("wb") as log:
+    with (folder / "gunicorn.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", "--config", "python:ingest.gunicorn_conf", application],
             cwd=CHECKOUT,
@@ -247,9 +250,7 @@ def _postgres(folder: Path) -> Iterator[psutil.Process]:
     from crashstats.standalone.postgres import EmbeddedPostgres
 
     server = EmbeddedPostgres(folder.resolve())
-    process = subprocess.Popen(
-        [sys.executable, "-m", "crashstats.standalone.postgres", folder], cwd=CHECKOUT
-    )
+    process = subprocess.Popen([sys.executable, "-m", "crashstats.standalone.postgres", folder], cwd=CHECKOUT)
     try:
         server.wait_until_ready(timeout_seconds=60)
         environment = {**os.environ, "VAR_DIR": str(folder)}
@@ -293,7 +294,9 @@ def _memory_like(size: int) -> bytes:
     """Give bytes that compress about as well as a minidump does: to a third."""
     dice = random.Random(1)
     words = [dice.randbytes(8) for _ in range(64)]
-    blocks = [dice.randbytes(16) + bytes(24) + b"".join(dice.choices(words, k=3)) for _ in range(size // 64 + 1)]
+    blocks = [
+        dice.randbytes(16) + bytes(24) + b"".join(dice.choices(words, k=3)) for _ in range(size // 64 + 1)
+    ]
     return b"".join(blocks)[:size]
 
 

@@ -125,7 +125,11 @@ class Application:
             return _problem("405 Method Not Allowed", ("Allow", "POST, OPTIONS"))
         started = time.monotonic()
         self._metrics.count("requests_begun")
-        answer = self._submit(environ)
+        try:
+            answer = self._submit(environ)
+        except Exception:
+            log.exception("Unhandled exception")
+            answer = _problem("500 Internal Server Error", _HANG_UP)
         self._metrics.observe("submission", time.monotonic() - started)
         self._metrics.count("answers", answer.status[:3])
         return Answer(answer.status, answer.body, answer.content_type, answer.headers + cors[:1])

@@ -72,7 +72,7 @@ class MultipartReader:
         self.line_break_missing = False
         return content
 
-    def content(self, *, is_file: bool) -> Iterator[bytes]:
+    def content(self, *, is_file: bool) -> Iterator[memoryview]:
         """Give the content of the part whose headers came last, in pieces. Only a file may end without a line break."""
         needle = self._delimiter if is_file else self._text_end
         undecided = (
@@ -99,7 +99,7 @@ class MultipartReader:
                 search_from = found
                 end = max(self._at, found - 2)
             if end > self._at:
-                yield buffer[self._at : end]
+                yield memoryview(buffer)[self._at : end]
                 self._at = end
             search_from -= self._read_more()
         end = found
@@ -109,7 +109,7 @@ class MultipartReader:
             else:
                 self.line_break_missing = True
         if end > self._at:
-            yield buffer[self._at : end]
+            yield memoryview(buffer)[self._at : end]
         self._at = after
 
     def drain(self) -> None:

@@ -166,7 +166,7 @@ class _Builder:
         if whole is not None:
             self._count_annotation(len(whole), len(whole))
             return whole
-        pieces: list[bytes] = []
+        pieces: list[memoryview] = []
         size = 0
         for piece in reader.content(is_file=is_file):
             pieces.append(piece)
@@ -199,7 +199,7 @@ class _Builder:
         self._report.has_json = True
         self._report.annotations = annotations
 
-    def _add_dump(self, headers: PartHeaders, content: Iterator[bytes]) -> None:
+    def _add_dump(self, headers: PartHeaders, content: Iterator[memoryview]) -> None:
         sent_name = self._name(headers)
         name = _NOT_IN_DUMP_NAMES.sub("", sent_name)[:_LONGEST_DUMP_NAME]
         if sent_name and (not name or name in keys.RESERVED_DUMP_NAMES):
@@ -251,13 +251,13 @@ class _DumpSink:
         self._spool = spool
         self._memory_bytes = memory_bytes
         self._limit_bytes = limit_bytes
-        self._pieces: list[bytes] = []
+        self._pieces: list[memoryview] = []
         self._size = 0
         self._hash = hashlib.sha256()
         self._path: Path | None = None
         self._file: BinaryIO | None = None
 
-    def write(self, piece: bytes) -> None:
+    def write(self, piece: memoryview) -> None:
         self._size += len(piece)
         if self._size > self._limit_bytes:
             raise PayloadTooLarge("one_dump")
@@ -284,8 +284,7 @@ class _DumpSink:
             except OSError as exc:
                 raise Overloaded("the folder for large dumps cannot be written") from exc
             return Dump(self._path, self._hash.hexdigest())
-        content = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-        return Dump(content, self._hash.hexdigest())
+        return Dump(b"".join(self._pieces), self._hash.hexdigest())
 
 
 def parse_json_annotations(text: bytes) -> dict[str, Any]:
