@@ -36,6 +36,8 @@ class JavaStackTraceRule(Rule):
 
 #: A class, usually with its package. Without this check a message alone would be published as if it were a class.
 _CLASS = re.compile(r"[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*)*")
+#: Class files hold names of 65,535 bytes. The expression takes a hundred times as much memory as a name of many parts.
+_MAX_CLASS_CHARACTERS = 65_535
 _FIRST_FRAME = "\tat "
 _OTHER_EXCEPTIONS = ("Suppressed:", "Caused by:")
 
@@ -47,6 +49,8 @@ def public_trace(trace: str) -> str:
     """
     lines = trace.lstrip().replace("\r\n", "\n").split("\n")
     class_name = lines[0].split(":", 1)[0].strip()
+    if len(class_name) > _MAX_CLASS_CHARACTERS:
+        raise MalformedTrace("starts with what is too long for a class name")
     frames = _frames(lines[1:])
     if not _CLASS.fullmatch(class_name) or ("." not in class_name and not frames):
         raise MalformedTrace("does not start with a class name")

@@ -7,6 +7,9 @@ from urllib.parse import unquote_plus
 
 from processing.rules.base import Context, Rule
 
+#: Items that are kept of one annotation: several times as many as anybody has. A hostile one could name millions.
+MAX_ITEMS = 2_000
+
 
 class ProcessTypeRule(Rule):
     """Tell which of the product's processes crashed.
@@ -57,14 +60,15 @@ class UtilityActorsNameRule(Rule):
     """List the actors that ran in a utility process.
 
     Reads: annotation ``UtilityActorsName`` (comma separated).
-    Fills in: ``utility_actors_name`` (list of str).
+    Fills in: ``utility_actors_name`` (list of str, at most `MAX_ITEMS`).
+    Notes: when there are more.
     """
 
     def predicate(self, ctx: Context) -> bool:
         return isinstance(ctx.raw_crash.get("UtilityActorsName"), str)
 
     def action(self, ctx: Context) -> None:
-        names = (name.strip() for name in ctx.raw_crash["UtilityActorsName"].split(","))
+        names = (name.strip() for name in _items(ctx, "UtilityActorsName"))
         ctx.processed_crash["utility_actors_name"] = [name for name in names if name]
 
 
@@ -72,15 +76,14 @@ class AddonsRule(Rule):
     """List the add-ons that were active.
 
     Reads: annotations ``Add-ons`` (comma separated, URL-encoded ``id:version``) and ``EMCheckCompatibility``.
-    Fills in: ``addons`` (list of ``id:version``) and ``addons_checked`` (bool, null when not sent).
+    Fills in: ``addons`` (list of ``id:version``, at most `MAX_ITEMS`), ``addons_checked`` (bool, null when not sent).
+    Notes: when there are more.
     """
 
     def action(self, ctx: Context) -> None:
         checked = ctx.raw_crash.get("EMCheckCompatibility")
         ctx.processed_crash["addons_checked"] = None if checked is None else str(checked).lower() == "true"
-        sent = ctx.raw_crash.get("Add-ons")
-        parts = sent.split(",") if sent and isinstance(sent, str) else []
-        ctx.processed_crash["addons"] = [_decode_addon(part) for part in parts]
+        ctx.processed_crash["addons"] = [_decode_addon(item) for item in _items(ctx, "Add-ons")]
 
 
 class ThemePrettyNameRule(Rule):
@@ -96,6 +99,18 @@ class ThemePrettyNameRule(Rule):
         ctx.processed_crash["addons"] = [
             self._DEFAULT_THEME.sub(r"\g<0> (default theme)", addon, count=1) for addon in addons
         ]
+
+
+def _items(ctx: Context, annotation: str) -> list[str]:
+    """Give the first items of a comma separated annotation, none when it is missing, empty or no text."""
+    sent = ctx.raw_crash.get(annotation)
+    if not isinstance(sent, str) or not sent:
+        return []
+    items = sent.split(",", MAX_ITEMS)
+    if len(items) > MAX_ITEMS:
+        items.pop()  # all that was not split
+        ctx.add_note(f"{annotation}: only the first {MAX_ITEMS:,} items were kept")
+    return items
 
 
 def _decode_addon(text: str) -> str:

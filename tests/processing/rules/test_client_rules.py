@@ -15,6 +15,7 @@ from processing.rules.gecko import BreadcrumbsRule, MozCrashReasonRule, PHCRule
 from processing.rules.java import JavaStackTraceRule
 from processing.rules.oom import MemoryReportExtractionRule, OutOfMemoryBinaryRule
 from processing.rules.process import (
+    MAX_ITEMS,
     AccessibilityRule,
     AddonsRule,
     PluginRule,
@@ -90,6 +91,22 @@ def test_addons(sent: Any, addons: list[str]):
 
 
 @pytest.mark.parametrize(
+    ("rule", "annotation", "field"),
+    [
+        (AddonsRule(), "Add-ons", "addons"),
+        (UtilityActorsNameRule(), "UtilityActorsName", "utility_actors_name"),
+    ],
+)
+def test_of_endless_lists_the_first_items_are_kept(rule: Any, annotation: str, field: str):
+    sent = ["a:1"] * MAX_ITEMS
+    assert notes_of(rule, {annotation: ",".join(sent)}) == []
+    for more in (1, 100_000):
+        raw_crash = {annotation: ",".join(sent + ["b:2"] * more)}
+        assert filled_in(rule, raw_crash)[field] == sent
+        assert notes_of(rule, raw_crash) == [f"{annotation}: only the first 2,000 items were kept"]
+
+
+@pytest.mark.parametrize(
     ("sent", "checked"), [("true", True), ("TRUE", True), ("false", False), ("x", False), (True, True)]
 )
 def test_whether_addons_were_checked(sent: Any, checked: bool):
@@ -135,6 +152,7 @@ def test_java_traces_are_published_without_anything_a_user_typed(sent: str):
         "  \n ",
         f"a b c: x\n{FRAMES}",
         f"java.lang.E: x\n{FRAMES}\ns3cr3t without a tab",
+        f"{'a.' * 40_000}E: x",
     ],
 )
 def test_what_is_no_java_trace_is_not_published(sent: str):
