@@ -177,7 +177,7 @@ class Launcher:
 
     def _watch(self) -> None:
         assert self._supervisor is not None
-        self._supervisor.wait()
+        wait_for_end(self._supervisor.pid)
         raise CannotStart(f"the supervisor ended by itself; {self._logs}/supervisord.log says why")
 
     def _last_log_line(self, name: str) -> str:
@@ -281,6 +281,12 @@ def _adopt_orphans() -> None:
     """On Linux: become the parent of whatever the supervisor leaves behind, so that it can be ended too."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def wait_for_end(pid: int) -> None:
+    """Return when that child has ended; take note of every other child's end, so that no adopted one stays a zombie."""
+    while os.waitpid(-1, 0)[0] != pid:
+        pass
 
 
 def _end_with_parent() -> None:
