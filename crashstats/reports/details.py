@@ -61,18 +61,23 @@ def lines(value: Any) -> str:
     return text(value)
 
 
+def brief(value: Any) -> str:
+    """For a fact that is a few words, unless somebody sends more: the annotations below show that at length."""
+    return text(value, limit=200)
+
+
 SUMMARY = (
-    Shown("Reason", "reason"),
-    Shown("Address", "address"),
-    Shown("Process type", "process_type"),
-    Shown("Product", "product"),
-    Shown("Version", "version"),
-    Shown("Channel", "release_channel"),
+    Shown("Reason", "reason", brief),
+    Shown("Address", "address", brief),
+    Shown("Process type", "process_type", brief),
+    Shown("Product", "product", brief),
+    Shown("Version", "version", brief),
+    Shown("Channel", "release_channel", brief),
     Shown("Build ID", "build", build_id),
-    Shown("Platform", "os_pretty_version"),
-    Shown("Platform version", "os_version"),
-    Shown("CPU", "cpu_arch"),
-    Shown("CPU info", "cpu_info"),
+    Shown("Platform", "os_pretty_version", brief),
+    Shown("Platform version", "os_version", brief),
+    Shown("CPU", "cpu_arch", brief),
+    Shown("CPU info", "cpu_info", brief),
     Shown("Uptime", "uptime", duration),
     Shown("Install age", "install_age", duration),
     Shown("Crashed", "client_crash_date", moment),

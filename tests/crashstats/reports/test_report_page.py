@@ -238,6 +238,12 @@ def test_huge_documents_are_bounded_and_say_so(client, keep):
     assert "96,000 more characters" in page
 
 
+def test_a_fact_of_the_summary_is_brief_however_much_was_sent(client, keep):
+    page = see(client, keep({}, version="9" * 10_000))
+    assert "9" * 201 not in page
+    assert "9,800 more characters" in page
+
+
 def test_a_crash_in_the_queue_says_where_it_is_and_overtakes_the_others(client, storage):
     crash_id, other = new_crash_id(), new_crash_id()
     for one in (other, crash_id):
