@@ -85,6 +85,9 @@ def lint(lists: dict[str, list[Entry]], texts: Collection[str] = ()) -> list[Fin
             if name != SENTINELS:
                 findings += _check_expression(entry)
         if name != SENTINELS:
+            if not entries:
+                message = "holds no entry, and so the reference profile takes every frame for a match"
+                findings.append(Finding(Severity.WARNING, name, 0, message))
             findings += _find_shadowed(entries, entries, "matches the same texts")
         findings += _find_unused(entries, texts)
     findings += _find_shadowed(

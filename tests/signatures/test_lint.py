@@ -123,6 +123,13 @@ def test_duplicates_and_entries_that_another_covers():
     )
 
 
+def test_a_list_without_entries_is_worth_a_warning_unless_it_holds_sentinels(tmp_path):
+    write_lists(tmp_path, **{name: ["# nothing yet"] for name in LIST_NAMES})
+    found = lint_directory(tmp_path)
+    assert [each.list_name for each in found] == [name for name in LIST_NAMES if name != SENTINELS]
+    assert {(each.severity, each.line) for each in found} == {(Severity.WARNING, 0)}
+
+
 def test_prefix_that_is_irrelevant_first():
     [(_, message)] = findings("memcpy_avx", **{IRRELEVANT: ["memcpy"]})
     assert message.endswith("'memcpy' in irrelevant_signature_re.txt:1 makes them irrelevant first")
