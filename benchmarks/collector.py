@@ -1,9 +1,9 @@
 """How much more a submission costs the collector than a program that only reads it.
 
-``python -m benchmarks.collector`` starts the collector and a bare WSGI application under the same gunicorn settings, and a
-PostgreSQL of its own, loads them in turn, and prints for each kind of submission the CPU time per request and what
-clients saw. Only the ratios mean anything on a machine that others use, too. Crashes are written and synced to the disk
-that holds ``--folder``.
+``python -m benchmarks.collector`` starts the collector and a bare WSGI application under the same gunicorn settings,
+and a PostgreSQL of its own, loads them in turn, and prints for each kind of submission the CPU time per request and
+what clients saw. Only the ratios mean anything on a machine that others use, too. Crashes are written and synced to the
+disk that holds ``--folder``.
 """
 
 from __future__ import annotations

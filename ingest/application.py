@@ -23,7 +23,7 @@ from ingest.malformed import MalformedSamples
 from ingest.metrics import CONTENT_TYPE as METRICS_CONTENT_TYPE
 from ingest.metrics import Metrics, client_family
 from ingest.payload import CrashReport, parse_boundary, parse_payload
-from ingest.server import LengthBody
+from ingest.server import LengthBody, end_connection
 from processing.errors import StorageError
 
 log = getLogger(__name__)
@@ -105,6 +105,8 @@ class Application:
         else:
             answer = _problem("404 Not Found")
         headers = [("Content-Type", answer.content_type), ("Content-Length", str(len(answer.body)))]
+        if _HANG_UP in answer.headers:
+            end_connection(start_response)
         start_response(answer.status, [*headers, *answer.headers])
         return [] if method == "HEAD" else [answer.body]
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from gunicorn.http.body import LengthReader  # type: ignore[import-untyped]
 from gunicorn.http.errors import InvalidHeader, UnsupportedTransferCoding  # type: ignore[import-untyped]
+from gunicorn.http.wsgi import Response  # type: ignore[import-untyped]
 from gunicorn.workers import gthread  # type: ignore[import-untyped]
 
 _LINGER_SECONDS = 2.0
@@ -63,6 +64,16 @@ class ClientSocket(socket.socket):
     def end_requests(self) -> None:
         """Let `recv` wait as long as the socket's own timeout says."""
         self._deadline = None
+
+
+def end_connection(start_response: Any) -> None:
+    """Have gunicorn close the connection after the answer, instead of reading the rest of a body that nobody wants.
+
+    It does not listen to a Connection header of the application's, so its response object is asked.
+    """
+    response = getattr(start_response, "__self__", None)
+    if isinstance(response, Response):
+        response.force_close()
 
 
 class LengthBody:
