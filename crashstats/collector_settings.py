@@ -131,7 +131,7 @@ COLLECTOR: dict[str, Any] = {
             "COLLECTOR_COMPRESSION_RATIO",
             env.whole_number,
             default="150",
-            doc="how many times larger a submission may become by decompression, from 10 MB on; more is answered 413.",
+            doc="how many times larger a submission may become by decompression, from 64 MB on; more is answered 413.",
         ),
     },
     "save_seconds": ENV.read(

@@ -64,6 +64,14 @@ def whole_number(value: str) -> int:
     return int(value)
 
 
+def positive_number(value: str) -> int:
+    """A whole number above zero."""
+    number = whole_number(value)
+    if number == 0:
+        raise ValueError("not above zero")
+    return number
+
+
 def boolean(value: str) -> bool:
     """``1 true yes on`` or ``0 false no off``, in any case."""
     match value.lower():

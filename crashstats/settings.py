@@ -123,13 +123,13 @@ SEARCH = {
 }
 STACKWALKER_TIMEOUT = ENV.read(
     "STACKWALKER_TIMEOUT",
-    env.whole_number,
+    env.positive_number,
     default="120",
     doc="seconds before the stackwalker is killed.",
 )
 STACKWALKER_MEMORY_MB = ENV.read(
     "STACKWALKER_MEMORY_MB",
-    env.whole_number,
+    env.positive_number,
     default="4096",
     doc="megabytes of address space that one stackwalker may take.",
 )
@@ -151,12 +151,12 @@ SYMBOLS = {
 }
 WEB_WORKERS = ENV.read(
     "WEB_WORKERS",
-    env.whole_number,
+    env.positive_number,
     default="2",
     doc="how many processes serve pages and API, four threads each.",
 )
 WORKERS = ENV.read(
-    "WORKERS", env.whole_number, default="2", doc="how many crashes are processed at the same time."
+    "WORKERS", env.positive_number, default="2", doc="how many crashes are processed at the same time."
 )
 Q_CLUSTER = {
     "name": "crashstats",
@@ -175,13 +175,13 @@ Q_CLUSTER = {
 QUEUE = {
     "lease_seconds": ENV.read(
         "QUEUE_LEASE",
-        env.whole_number,
+        env.positive_number,
         default="45",
         doc="seconds after which the crash of a worker that was killed goes to another; live workers renew.",
     ),
     "max_attempts": ENV.read(
         "QUEUE_ATTEMPTS",
-        env.whole_number,
+        env.positive_number,
         default="3",
         doc="how many workers may die or fail over a crash before it is marked failed.",
     ),

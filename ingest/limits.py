@@ -19,6 +19,6 @@ class Limits:
     parts: int = 2000
     #: How many times larger than on the wire a body may become, once it is larger than ``ratio_free_bytes``.
     ratio: int = 150
-    ratio_free_bytes: int = 10 * MEGABYTE
+    ratio_free_bytes: int = 64 * MEGABYTE
     #: Dumps of one submission beyond this many bytes together go to a file.
     memory_bytes: int = 1 * MEGABYTE + 64 * 1024

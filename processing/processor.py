@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psutil
 from django.conf import settings
 
 from processing import pipeline, rulesets
@@ -60,11 +61,12 @@ def process(crash_id: str, ruleset: str) -> Received:
 
 
 def clear_leftovers() -> None:
-    """Remove working folders that nobody uses: those older than any crash may take."""
+    """Remove working folders that nobody uses: of processes that are gone, or older than any crash may take."""
     oldest = time.time() - settings.PROCESSOR["leftover_seconds"]
     for folder in _folders("*"):
+        pid = int(folder.name.split("-")[1])
         with contextlib.suppress(FileNotFoundError):  # another process was quicker
-            if folder.stat().st_mtime < oldest:
+            if not psutil.pid_exists(pid) or folder.stat().st_mtime < oldest:
                 shutil.rmtree(folder, ignore_errors=True)
 
 

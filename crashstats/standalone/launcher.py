@@ -30,12 +30,13 @@ from crashstats import settings
 from crashstats.standalone import checks, tools
 from crashstats.standalone.checks import CannotStart
 from crashstats.standalone.postgres import EmbeddedPostgres, PostgresError
-from crashstats.standalone.sockets import socket_folder
+from crashstats.standalone.sockets import claim_folder, socket_folder
 
 #: Ctrl-C ends everything within 15 s: what has not ended by then is killed a little earlier.
 STOP_SECONDS = 13.0
 START_SECONDS = 60.0
 SAMPLES_SECONDS = 120.0
+WEB_POOL = 4
 _END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -75,7 +76,12 @@ class Launcher:
 
     def _start(self) -> None:
         for folder in (self._logs, self._run_folder):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                claim_folder(folder, os.geteuid())
+            except OSError as exc:
+                raise CannotStart(
+                    f"{folder} cannot be ours alone ({exc.strerror or exc}): remove it"
+                ) from exc
         if settings.STACKWALKER["path"] == self._var / "tools" / "minidump-stackwalk":
             with _step("stackwalker"):
                 tools.install(self._var / "tools")
@@ -130,17 +136,16 @@ class Launcher:
 
     def _welcome(self) -> None:
         marker = self._var / "samples_sent"
-        first_reports: list[str] = []
         if settings.SAMPLES and not marker.exists():
-            first_reports = self._send_samples()
+            self._send_samples()
             marker.touch()
         web, collector = _url(settings.PORT), _url(settings.COLLECTOR_PORT)
         _say(f"Crash Stats is ready: {web}/ (collector {collector}/submit)")
-        for crash_id in first_reports[:3]:
+        for crash_id in _newest_crashes():
             _say(f"  {web}/report/index/{crash_id}")
         _say(f"Logs are in {self._logs}. Ctrl-C ends everything.")
 
-    def _send_samples(self) -> list[str]:
+    def _send_samples(self) -> None:
         with _step("sample crash reports, through the collector"):
             collector = f"{_url(settings.COLLECTOR_PORT)}/submit"
             done = subprocess.run(
@@ -155,7 +160,6 @@ class Launcher:
             self._wait_for(self._nothing_in_flight, SAMPLES_SECONDS, "the samples to be processed")
             newest = crash_ids[0].removeprefix("bp-")
             self._wait_for(lambda: _is_found(newest), START_SECONDS, "the samples to be searchable")
-        return [crash_id.removeprefix("bp-") for crash_id in crash_ids]
 
     def _nothing_in_flight(self) -> bool:
         try:
@@ -212,6 +216,9 @@ def supervisor_environment(var_dir: Path, run_folder: Path) -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": "crashstats.settings",
         "PYTHONPATH": str(settings.BASE_DIR),
         "VAR_DIR": str(var_dir),
+        # Only the web processes have threads that share a pool; elsewhere each process keeps one connection.
+        "DATABASE_POOL": "0",
+        "CRASHSTATS_WEB_POOL": str(settings.DATABASE_POOL or WEB_POOL),
         "CRASHSTATS_CHECKOUT": str(settings.BASE_DIR),
         "CRASHSTATS_PYTHON": shlex.quote(sys.executable),
         "CRASHSTATS_VAR": shlex.quote(str(var_dir)),
@@ -267,14 +274,25 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _is_found(crash_id: str) -> bool:
-    """Tell whether search finds the crash."""
-    url = f"{_url(settings.PORT)}/api/SuperSearch/?uuid={crash_id}&_columns=uuid&_facets_size=0"
+def _search(parameters: str) -> Any:
+    """Give what search answers, {} when it does not."""
     try:
-        with urllib.request.urlopen(url, timeout=5) as response:
-            return bool(json.load(response)["total"])
-    except (OSError, ValueError, KeyError):
-        return False
+        with urllib.request.urlopen(
+            f"{_url(settings.PORT)}/api/SuperSearch/?_facets_size=0&_columns=uuid&{parameters}", timeout=5
+        ) as response:
+            return json.load(response)
+    except (OSError, ValueError):
+        return {}
+
+
+def _is_found(crash_id: str) -> bool:
+    return bool(_search(f"uuid={crash_id}").get("total"))
+
+
+def _newest_crashes() -> list[str]:
+    """Give the ids of the newest crashes that have a stack to look at."""
+    hits = _search("_sort=-date&_results_number=3&reason=!__null__").get("hits", [])
+    return [hit["uuid"] for hit in hits]
 
 
 def _adopt_orphans() -> None:

@@ -30,7 +30,7 @@ from psycopg import sql
 
 from crashstats.env import BadSetting
 from crashstats.standalone.secrets import read_or_create_secret
-from crashstats.standalone.sockets import socket_folder
+from crashstats.standalone.sockets import claim_folder, socket_folder
 
 DATABASE = USER = "crashstats"
 SYSTEM_USER = "pgserver"
@@ -87,8 +87,16 @@ class EmbeddedPostgres:
     def prepare(self) -> None:
         """Make the data folder on the first start; clear what a crash of the machine left behind.
 
-        Raises: PostgresError when the data is of another PostgreSQL version or the folders cannot be made.
+        Raises: PostgresError when the data is of another PostgreSQL version, the folders cannot be made, or the user
+        has no account.
         """
+        try:
+            pwd.getpwuid(os.geteuid())
+        except KeyError:
+            raise PostgresError(
+                f"user id {os.geteuid()} has no account on this machine, and PostgreSQL wants one: "
+                f"make one, start as another user, or set DATABASE_URL"
+            ) from None
         self._make_folders()
         if not (self.data / "PG_VERSION").exists():
             self._initdb()
@@ -143,17 +151,15 @@ class EmbeddedPostgres:
             )
 
     def _make_folders(self) -> None:
+        owner = _system_user().pw_uid if os.geteuid() == 0 else os.geteuid()
         for folder in (self.folder, self.socket_folder):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if os.geteuid() == 0:
-                account = _system_user()
-                os.chown(folder, account.pw_uid, account.pw_gid)
-            elif folder.stat().st_uid != os.geteuid():
+            try:
+                claim_folder(folder, owner)
+            except OSError as exc:
                 raise PostgresError(
-                    f"{folder} belongs to user id {folder.stat().st_uid}, not to you ({os.geteuid()}): "
-                    f"start as that user, or set VAR_DIR to another folder"
-                )
-            folder.chmod(0o700)
+                    f"{folder} cannot be ours alone ({exc.strerror or exc}): "
+                    f"remove it, start as its owner, or set VAR_DIR to another folder"
+                ) from exc
         if os.geteuid() == 0:
             _let_others_pass(self.var_dir)
 

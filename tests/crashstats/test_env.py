@@ -49,3 +49,9 @@ def test_ports_end_at_65535():
 
 def test_words_are_split_at_commas_without_blanks_and_empties():
     assert env.words(" a, b ,,c") == ["a", "b", "c"]
+
+
+def test_a_positive_number_is_not_zero():
+    assert env.positive_number("1") == 1
+    with pytest.raises(ValueError, match="not above zero"):
+        env.positive_number("0")

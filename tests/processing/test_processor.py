@@ -131,7 +131,7 @@ def test_unknown_crash_and_unknown_ruleset_are_refused_before_anything_is_saved(
 
 def test_leftovers_of_killed_workers_are_cleared_when_no_crash_can_still_use_them(settings, tmp_path):
     settings.PROCESSOR = {**settings.PROCESSOR, "folder": tmp_path}
-    for name in ("crash-1-old", "crash-1-new", "other"):
+    for name in ("crash-1-old", "crash-1-new", "crash-99999999-of-no-process", "other"):
         (tmp_path / name).mkdir()
     for name in ("crash-1-old", "other"):
         os.utime(tmp_path / name, (0, 0))
