@@ -8,6 +8,7 @@ among pieces and never see an unbalanced bracket.
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from typing import NamedTuple
 
 from signatures import reference
@@ -32,12 +33,17 @@ _OPERATOR = (
 )
 _MARKS = re.compile(rf"{_OPERATOR}| |->|{pairs_or_singles(excluded='-')}")
 _ARROW = [("", "->")]
+_REQUIRES = [("", "requires")]
 _SWIFT_IN = [("", "in")]
+_SWIFT_COLON = [("", ":")]
 _LAMBDA_NUMBER = re.compile(r"::\$_\d+(?=::|\Z)")
 _LEGACY_HASH = re.compile(r"::h[0-9a-f]{16}(?=\Z|\.llvm\.\d+\Z| \[clone )")
 _LLVM_CLONE = re.compile(r"\.llvm\.\d+\Z")
 _CRATE_DISAMBIGUATOR = re.compile(r"(?<=\w)\[[0-9a-f]{1,16}\](?=::)")
-_SWIFT_CLOSURE = re.compile(r"(?:implicit )?closure #\d+")
+_SWIFT_CLOSURE = re.compile(r"(?:partial apply (?:forwarder )?for )?(?:implicit )?closure #\d+")
+_SWIFT_PRIVATE = re.compile(r"\(([^\s()]++) in _[0-9A-F]++\)")
+_SWIFT_EXTENSION = re.compile(r"\(extension in [^\s()]++\):")
+_SWIFT_FIXITIES = ("infix", "prefix", "postfix")
 
 _QUALIFIERS = frozenset(
     ("const", "const&", "const&&", "volatile", "noexcept", "&", "&&", "throws", "rethrows", "async")
@@ -54,7 +60,7 @@ def choose(function: str, path: str) -> Language:
     if path.endswith(".go") or ".(*" in function:
         return GO
     if path.endswith(".swift") or (
-        " -> " in function and "::" not in function and "operator" not in function
+        (" -> " in function or " : " in function) and "::" not in function and "operator" not in function
     ):
         return SWIFT
     return CPP
@@ -90,14 +96,15 @@ def clean_rust(function: str) -> str:
 
 
 def clean_swift(function: str) -> str:
-    """Reduce a demangled Swift name: parameters, effects and the type behind the arrow go.
+    """Reduce a demangled Swift name: parameters, effects and the type behind the arrow or the colon go.
 
     >>> clean_swift("closure #1 (Swift.Int) -> () in Atlas.Loader.fetch() throws -> Swift.Int")
     'closure in Atlas.Loader.fetch'
     """
-    parts = _split_at(_SWIFT_IN, _words(function.strip()))
-    is_closure = bool(_SWIFT_CLOSURE.match(function))
-    name = _render(_name_pieces(parts[-1] if is_closure else parts[0]), _cpp_angle)
+    text = _SWIFT_EXTENSION.sub("", _SWIFT_PRIVATE.sub(r"\1", function.strip()))
+    parts = _split_at(_SWIFT_IN, _words(text))
+    is_closure = bool(_SWIFT_CLOSURE.match(text))
+    name = _render(_swift_pieces(parts[-1] if is_closure else parts[0]), _cpp_angle)
     if not name:
         return function.strip()
     return f"closure in {name}" if is_closure else name
@@ -180,7 +187,7 @@ def _split_at(separator: list[Piece], words: list[list[Piece]]) -> list[list[lis
 
 def _operator_pieces(words: list[list[Piece]]) -> list[Piece] | None:
     """Choose the words that make the name of an operator: from the one with ``operator`` on; None without one."""
-    words = _before_arrow(words)
+    words = _before(_ARROW, words)
     for index, word in enumerate(words):
         if any(map(_is_operator, word)):
             return _joined(_without_trailing_extras(words[index:]))
@@ -189,14 +196,23 @@ def _operator_pieces(words: list[list[Piece]]) -> list[Piece] | None:
 
 def _name_pieces(words: list[list[Piece]]) -> list[Piece]:
     """Choose the word that makes the name: no return type in front, nothing that comes after the parameters."""
-    words = _without_trailing_extras(_before_arrow(words))
+    words = _without_trailing_extras(_before(_REQUIRES, _before(_ARROW, words)))
     if len(words) > 1 and words[-1][0][0] == "(" and words[-1][0][1] != _ANONYMOUS:
         return words[-2] + words[-1]
     return words[-1] if words else []
 
 
-def _before_arrow(words: list[list[Piece]]) -> list[list[Piece]]:
-    return words[: words.index(_ARROW)] if _ARROW in words else words
+def _swift_pieces(words: list[list[Piece]]) -> list[Piece]:
+    """Choose the word that makes the name of a Swift function, accessor (``x.getter : T``) or operator."""
+    words = _before(_SWIFT_COLON, words)
+    for name, word in pairwise(words):
+        if word[0][1] in _SWIFT_FIXITIES:
+            return name
+    return _name_pieces(words)
+
+
+def _before(mark: list[Piece], words: list[list[Piece]]) -> list[list[Piece]]:
+    return words[: words.index(mark)] if mark in words else words
 
 
 def _without_trailing_extras(words: list[list[Piece]]) -> list[list[Piece]]:

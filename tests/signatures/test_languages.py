@@ -38,6 +38,7 @@ def text_of(function, file=None):
         ("my_operator<int>(int)", "my_operator<T>"),
         ("int atlas::Sum(T) [with T = int]", "atlas::Sum"),
         ("auto atlas::Apply(int) -> decltype(atlas::f(0))", "atlas::Apply"),
+        ("void atlas::Apply<int>(int) requires atlas::Small<int>", "atlas::Apply<T>"),
         ("atlas::If<(3 > 2), int>::Run(int)", "atlas::If<T>::Run"),
         ("atlas::Decode(int) [clone .constprop.2] [clone .cold.8]", "atlas::Decode"),
         ("atlas::Boot()::$_1::$_2", "atlas::Boot::$::$"),
@@ -96,6 +97,15 @@ def test_rust_is_recognised_by_its_hash_and_by_a_relative_path():
             "closure in Atlas.Loader.fetch",
         ),
         ("-> Swift.Int -> ()", "-> Swift.Int -> ()"),
+        ("Atlas.View.body.getter : some", "Atlas.View.body.getter"),
+        ("Atlas.Grid.subscript.setter : (Swift.Int) -> Atlas.Tile", "Atlas.Grid.subscript.setter"),
+        ("static Atlas.Tile.== infix(Atlas.Tile, Atlas.Tile) -> Swift.Bool", "Atlas.Tile.=="),
+        ("Atlas.Loader.(fetch in _0BADF00D)(from: Swift.String) -> ()", "Atlas.Loader.fetch"),
+        ("(extension in Atlas):Swift.Array.last() -> Swift.Int", "Swift.Array.last"),
+        (
+            "partial apply forwarder for closure #1 () -> () in Atlas.Loader.fetch() -> ()",
+            "closure in Atlas.Loader.fetch",
+        ),
         (
             "protocol witness for Atlas.Base.go() -> () in conformance Atlas.Tile : Atlas.Base",
             "Atlas.Base.go",
