@@ -41,11 +41,8 @@ def build_application() -> Application:
     storage, spool, publisher = get_storage(), build_spool(), build_publisher()
     spool.prepare()
     _check(storage, publisher)
-    statsd = options["statsd_host"]
     share_between_processes(options["folder"] / "metrics")
-    metrics = Metrics(
-        Statsd(statsd, options["statsd_port"], host_tag=options["host_tag"]) if statsd else None
-    )
+    metrics = Metrics(_build_statsd(options))
     return Application(
         collector=Collector(
             storage=storage,
@@ -86,6 +83,18 @@ def _check(storage: CrashStorage, publisher: Publisher) -> None:
         log.warning("the database is down; crashes are saved now and queued later: %s", exc)
     finally:
         publisher.close()  # connections cannot be shared with the processes forked from this one
+
+
+def _build_statsd(options: dict[str, Any]) -> Statsd | None:
+    if not options["statsd_host"]:
+        return None
+    try:
+        return Statsd(options["statsd_host"], options["statsd_port"], host_tag=options["host_tag"])
+    except OSError as exc:
+        log.warning(
+            "STATSD_HOST=%r is not known; no statsd metrics are sent: %s", options["statsd_host"], exc
+        )
+        return None
 
 
 def build_spool() -> Spool:

@@ -25,8 +25,8 @@ class RecentReports:
     follows from its hash, and newer ones replace older ones. Reading an entry while another process writes it gives a
     key that does not fit, or a crash id that is none: then the report counts as new.
 
-    Args: ``window_seconds`` is how long a report is remembered; 0 switches it off. Make one per process.
-    Raises: OSError when the file cannot be made.
+    Args: ``window_seconds`` is how long a report is remembered; 0 switches it off.
+    Raises: OSError when the file cannot be made, or when the disk has no room for all of it.
     """
 
     def __init__(self, path: Path, *, window_seconds: int) -> None:
@@ -36,7 +36,7 @@ class RecentReports:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            os.truncate(descriptor, _ENTRIES * _ENTRY.size)
+            _fill(descriptor, _ENTRIES * _ENTRY.size)
             self._table = mmap.mmap(descriptor, _ENTRIES * _ENTRY.size)
         finally:
             os.close(descriptor)
@@ -64,3 +64,15 @@ class RecentReports:
 
     def _place(self, key: bytes) -> int:
         return int.from_bytes(key[:4]) % _ENTRIES * _ENTRY.size
+
+
+def _fill(descriptor: int, size: int) -> None:
+    """Give a file its size, keeping what it holds, with all of it really on the disk.
+
+    The kernel kills a process that writes to a mapped file where the file has a hole and the disk is full.
+    """
+    content = os.pread(descriptor, size, 0)
+    os.truncate(descriptor, size)
+    rest = memoryview(content.ljust(size, b"\0"))
+    while rest:
+        rest = rest[os.pwrite(descriptor, rest, size - len(rest)) :]

@@ -10,11 +10,14 @@ import shutil
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from logging import getLogger
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
+
+log = getLogger(__name__)
 
 #: prometheus_client reads it when it is imported: where the processes of one collector share their numbers.
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -22,6 +25,10 @@ CONTENT_TYPE = "text/plain; version=1.0.0; charset=utf-8; escaping=underscores"
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _BYTES = (1e4, 3e4, 1e5, 3e5, 1e6, 3e6, 1e7, 3e7, 1e8)
+
+#: What prometheus_client keeps of each process, a file for each kind of metric, and how large it makes them.
+_SHARED_KINDS = ("counter", "histogram")
+_SHARED_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +130,7 @@ class Metrics:
         self._registry = registry or CollectorRegistry()
         self._metrics: dict[str, tuple[Metric, Any]] = {}
         self._kept: dict[tuple[str, str], Any] = {}
+        self._without_prometheus = False
         for metric in METRICS:
             labels = (metric.label,) if metric.label else ()
             name, doc = f"collector_{metric.name}", metric.doc
@@ -136,13 +144,23 @@ class Metrics:
                 )
             self._metrics[metric.name] = (metric, made)
 
+    def enter_process(self) -> None:
+        """Call it in each process that was forked; where the disk is full, its numbers go to statsd only."""
+        try:
+            _reserve_room()
+        except OSError as exc:
+            self._without_prometheus = True
+            log.warning("no room on the disk: /metrics leaves out process %d: %s", os.getpid(), exc)
+
     def count(self, name: str, label: str = "") -> None:
-        self._series(name, label).inc()
+        if not self._without_prometheus:
+            self._series(name, label).inc()
         if self._statsd is not None:
             self._send(name, 1, "c", label)
 
     def observe(self, name: str, value: float, label: str = "") -> None:
-        self._series(name, label).observe(value)
+        if not self._without_prometheus:
+            self._series(name, label).observe(value)
         if self._statsd is not None:
             metric, _ = self._metrics[name]
             self._send(name, value * 1000 if metric.kind == "seconds" else value, metric.statsd_type, label)
@@ -173,10 +191,30 @@ class Metrics:
 
 
 def share_between_processes(folder: Path) -> None:
-    """Have all processes that are forked from this one add up their numbers, from zero. Call it before `Metrics`."""
+    """Have all processes that are forked from this one add up their numbers, from zero. Call it before `Metrics`.
+
+    Raises: OSError when the folder cannot be made, or the disk is full.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True)
     os.environ[FOLDER_VARIABLE] = str(folder)
+    _reserve_room()
+
+
+def _reserve_room() -> None:
+    """Write the files of this process's numbers before prometheus_client maps them.
+
+    It would make files with holes; and the kernel kills who writes to a hole of a mapped file while the disk is full.
+    """
+    folder = Path(os.environ[FOLDER_VARIABLE])
+    paths = [folder / f"{kind}_{os.getpid()}.db" for kind in _SHARED_KINDS]
+    try:
+        for path in paths:
+            path.write_bytes(bytes(_SHARED_BYTES))
+    except OSError:
+        for path in paths:
+            path.unlink(missing_ok=True)
+        raise
 
 
 def retire_process(pid: int) -> None:

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ingest.publisher import Publisher
-from ingest.spool import Spool
+from ingest.spool import MOVING_PREFIX, Spool
 from processing.errors import CrashNotFound, QueueError, StorageError
 from processing.storage.base import CrashStorage
 
@@ -68,7 +68,7 @@ class Mover:
     def _save(self, crash_id: str) -> None:
         """Save to storage, note that it is not published, and only then forget it here."""
         raw_crash = self._spool.crashes.get_raw_crash(crash_id)
-        with TemporaryDirectory(dir=self._spool.folder) as folder:
+        with TemporaryDirectory(dir=self._spool.folder, prefix=MOVING_PREFIX) as folder:
             dumps = {
                 name: self._copy_of(crash_id, name, Path(folder))
                 for name in self._spool.crashes.get_dump_names(crash_id)

@@ -75,13 +75,11 @@ class MultipartReader:
     def content(self, *, is_file: bool) -> Iterator[memoryview]:
         """Give the content of the part whose headers came last, in pieces. Only a file may end without a line break."""
         needle = self._delimiter if is_file else self._text_end
-        undecided = (
-            len(needle) + 4
-        )  # a line break, a delimiter and two bytes after it may be cut by the end of a piece
+        # The end of a piece may cut a line break, a delimiter and the two bytes after it.
+        undecided = len(needle) + 4
+        # An empty text may share its line break with the headers.
+        search_from = self._at if is_file else self._at - 2
         self.line_break_missing = False
-        search_from = (
-            self._at if is_file else self._at - 2
-        )  # an empty text may share its line break with the headers
         while True:
             buffer = self._buffer
             found = buffer.find(needle, search_from)

@@ -22,8 +22,9 @@ _LINGER_BYTES = 4 * 1024 * 1024
 class ClientSocket(socket.socket):
     """A connection that only waits as long as its client keeps to a minimum rate.
 
-    A request may take ``grace_seconds`` and a second more for every ``minimum_rate`` bytes that have come; that bounds
-    headers as well as bodies. When the time is up, reading ends as if the client had closed; ``timed_out`` tells why.
+    A request may take ``grace_seconds`` and a second more for every ``minimum_rate`` bytes that have come, and may
+    never be silent for longer than ``grace_seconds``; that bounds headers as well as bodies. When the time is up,
+    reading ends as if the client had closed; ``timed_out`` tells why.
     """
 
     grace_seconds = 20.0
@@ -48,7 +49,10 @@ class ClientSocket(socket.socket):
             data = super().recv(size, flags | socket.MSG_DONTWAIT)
         except BlockingIOError:
             data = self._wait_and_receive(size, flags)
-        self._deadline += len(data) / self.minimum_rate
+        # Who was fast has no right to be silent for long.
+        self._deadline = min(
+            self._deadline + len(data) / self.minimum_rate, time.monotonic() + self.grace_seconds
+        )
         return data
 
     def _wait_and_receive(self, size: int, flags: int) -> bytes:
@@ -60,6 +64,11 @@ class ClientSocket(socket.socket):
             return b""
         finally:
             self.setblocking(True)
+
+    def setblocking(self, flag: bool, /) -> None:
+        """Do nothing once closed: gunicorn sets this while closing, and takes a failure for a second closing."""
+        if self.fileno() >= 0:
+            super().setblocking(flag)
 
     def end_requests(self) -> None:
         """Let `recv` wait as long as the socket's own timeout says."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,8 @@ from processing.errors import StorageError
 from processing.storage.base import Dump
 from processing.storage.filesystem import FileSystemCrashStorage
 
+#: What the folders are called in which a mover has copies of dumps for the moment.
+MOVING_PREFIX = "moving-"
 _SIZE_KNOWN_SECONDS = 2.0
 
 
@@ -44,12 +47,14 @@ class Spool:
         self._lock = threading.Lock()
 
     def prepare(self) -> None:
-        """Make the folders, and delete uploads that a killed collector left. Raises: StorageError."""
+        """Make the folders, and delete what a killed collector or mover left half done. Raises: StorageError."""
         try:
             for folder in (self.uploads, self._unpublished):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for path in self.uploads.iterdir():
                 path.unlink()
+            for path in self.folder.glob(f"{MOVING_PREFIX}*"):
+                shutil.rmtree(path, ignore_errors=True)
         except OSError as exc:
             raise StorageError(f"{self.folder}: the spool folder cannot be used: {exc}") from exc
         self.crashes.check()

@@ -15,6 +15,7 @@ from ingest.admission import Gate
 from ingest.errors import Overloaded
 from ingest.malformed import MalformedSamples
 from ingest.metrics import METRICS, Metrics, Statsd
+from ingest.server import ClientSocket
 from tests.ingest.process import CHECKOUT, CollectorProcess, read_response, run_collector
 from tests.ingest.reports import Request, chunked, dump, encode, extra, text, valid
 from tests.waiting import wait_until
@@ -264,3 +265,45 @@ def test_json_may_say_anything_about_the_product(collector: CollectorProcess) ->
         crash_id = collector.send(Request(encode([extra({"ProductName": product, "n": "1"})]))).crash_id
         assert collector.ledger(crash_id)
         assert collector.storage.get_raw_crash(crash_id)["ProductName"] == product
+
+
+class TestClientSocket:
+    @pytest.fixture
+    def pair(self) -> Iterator[tuple[ClientSocket, socket.socket]]:
+        ours, theirs = socket.socketpair()
+        with ClientSocket(ours.family, ours.type, ours.proto, fileno=ours.detach()) as client, theirs:
+            yield client, theirs
+
+    def test_who_was_fast_may_not_be_silent_for_longer_than_others(
+        self, pair: tuple[ClientSocket, socket.socket]
+    ) -> None:
+        client, sender = pair
+        client.grace_seconds, client.minimum_rate = 0.05, 1
+        client.start_request()
+        sender.sendall(b"x" * 1000)
+        assert client.recv(2000) == b"x" * 1000
+        assert client.recv(2000) == b""
+        assert client.timed_out
+
+    def test_a_new_request_has_its_own_time(self, pair: tuple[ClientSocket, socket.socket]) -> None:
+        client, sender = pair
+        client.grace_seconds = 0.01
+        client.start_request()
+        assert client.recv(10) == b""
+        client.start_request()
+        sender.sendall(b"next")
+        assert client.recv(10) == b"next"
+
+    def test_closing_twice_is_closing_once(self, pair: tuple[ClientSocket, socket.socket]) -> None:
+        client, _ = pair
+        client.close()
+        client.setblocking(True)
+        client.close()
+
+
+def test_a_statsd_host_that_nobody_knows_keeps_nobody_from_starting(
+    collector_database: str, tmp_path: Path
+) -> None:
+    with run_collector(tmp_path, collector_database, STATSD_HOST="nowhere.invalid") as collector:
+        assert collector.send(valid()).crash_id
+        assert "STATSD_HOST='nowhere.invalid' is not known" in collector.log
