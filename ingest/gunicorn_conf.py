@@ -33,5 +33,6 @@ def child_exit(arbiter: Any, worker: Any) -> None:
 
 
 def post_fork(arbiter: Any, worker: Any) -> None:
+    metrics.enter_process()
     server.ClientSocket.grace_seconds = _collector["client_grace_seconds"]
     server.ClientSocket.minimum_rate = _collector["client_rate"]

@@ -26,9 +26,9 @@ CONTENT_TYPE = "text/plain; version=1.0.0; charset=utf-8; escaping=underscores"
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _BYTES = (1e4, 3e4, 1e5, 3e5, 1e6, 3e6, 1e7, 3e7, 1e8)
 
-#: What prometheus_client keeps of each process, a file for each kind of metric, and how large it makes them.
+#: prometheus_client keeps a file for each kind of metric and process; ours need a tenth of this size.
 _SHARED_KINDS = ("counter", "histogram")
-_SHARED_BYTES = 1 << 20
+_SHARED_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +123,9 @@ class Metrics:
     Args: ``registry`` is given in tests; without it the numbers are shared by all processes of the collector.
     """
 
+    #: Whether this process has room for numbers of its own.
+    for_prometheus = True
+
     def __init__(self, statsd: Statsd | None = None, registry: CollectorRegistry | None = None) -> None:
         from prometheus_client import CollectorRegistry, Counter, Histogram
 
@@ -130,7 +133,6 @@ class Metrics:
         self._registry = registry or CollectorRegistry()
         self._metrics: dict[str, tuple[Metric, Any]] = {}
         self._kept: dict[tuple[str, str], Any] = {}
-        self._without_prometheus = False
         for metric in METRICS:
             labels = (metric.label,) if metric.label else ()
             name, doc = f"collector_{metric.name}", metric.doc
@@ -144,22 +146,14 @@ class Metrics:
                 )
             self._metrics[metric.name] = (metric, made)
 
-    def enter_process(self) -> None:
-        """Call it in each process that was forked; where the disk is full, its numbers go to statsd only."""
-        try:
-            _reserve_room()
-        except OSError as exc:
-            self._without_prometheus = True
-            log.warning("no room on the disk: /metrics leaves out process %d: %s", os.getpid(), exc)
-
     def count(self, name: str, label: str = "") -> None:
-        if not self._without_prometheus:
+        if self.for_prometheus:
             self._series(name, label).inc()
         if self._statsd is not None:
             self._send(name, 1, "c", label)
 
     def observe(self, name: str, value: float, label: str = "") -> None:
-        if not self._without_prometheus:
+        if self.for_prometheus:
             self._series(name, label).observe(value)
         if self._statsd is not None:
             metric, _ = self._metrics[name]
@@ -199,6 +193,17 @@ def share_between_processes(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True)
     os.environ[FOLDER_VARIABLE] = str(folder)
     _reserve_room()
+
+
+def enter_process() -> None:
+    """Call it in each process as soon as it is forked; while the disk is full, its numbers go to statsd only."""
+    try:
+        _reserve_room()
+    except OSError as exc:
+        Metrics.for_prometheus = False
+        log.warning(
+            "/metrics leaves out process %d, for its numbers have no room on the disk: %s", os.getpid(), exc
+        )
 
 
 def _reserve_room() -> None:

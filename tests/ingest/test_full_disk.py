@@ -1,0 +1,49 @@
+"""Files that the collector keeps mapped: where one has a hole, a full disk ends the process that writes to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ingest import metrics
+from ingest.deduplication import RecentReports
+from tests.ingest.process import run_collector
+from tests.ingest.reports import valid
+
+CRASH_ID = "0b1ec0de-7a11-4f00-8a5e-1c3f50260801"
+
+
+def has_holes(path: Path) -> bool:
+    status = path.stat()
+    return status.st_blocks * 512 < status.st_size
+
+
+def test_files_that_are_mapped_have_no_holes(collector_database: str, tmp_path: Path) -> None:
+    with run_collector(tmp_path, collector_database) as collector:
+        assert collector.send(valid()).crash_id
+        folder = collector.var / "collector"
+        mapped = [*(folder / "metrics").iterdir(), folder / "recent_reports"]
+        assert len(mapped) == 5  # of the starting process and its worker two each, and the reports
+        assert not [path.name for path in mapped if has_holes(path)]
+
+
+def test_recent_reports_outlive_the_filling_of_their_holes(tmp_path: Path) -> None:
+    path = tmp_path / "recent_reports"
+    first = RecentReports(path, window_seconds=300)
+    key = first.key(b"report", "client")
+    first.remember(key, CRASH_ID)
+    assert RecentReports(path, window_seconds=300).find(key) == CRASH_ID
+
+
+def test_a_process_without_room_for_its_numbers_goes_on_without(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    numbers = metrics.Metrics()
+    monkeypatch.setattr(metrics.Metrics, "for_prometheus", True)
+    monkeypatch.setenv(metrics.FOLDER_VARIABLE, str(tmp_path / "nowhere"))
+    metrics.enter_process()
+    numbers.count("malformed", "bad_gzip")
+    numbers.observe("save", 0.1)
+    monkeypatch.delenv(metrics.FOLDER_VARIABLE)
+    assert b'reason="bad_gzip"' not in numbers.exposition()
