@@ -29,6 +29,12 @@ def test_forty_frames_count_with_inlined_functions(profile):
     assert result[:4] == ["inner", "m", "outer", "inner"]
 
 
+@pytest.mark.parametrize("profile", ["default", "reference"])
+def test_separators_at_the_end_of_a_file_and_brackets_around_a_module_go(profile):
+    frames = [{"file": "a/gen\\/\\", "line": 8}, {"module": "]vdso["}, {"module": "a[1].so]"}]
+    assert texts(profile, *frames) == ["gen#8", "vdso", "a[1].so"]
+
+
 def test_inlined_function_knows_no_unloaded_module():
     frame = {"unloaded_modules": [{"module": "a.dll"}], "inlines": [{"line": 3}], "offset": "0x0a"}
     assert texts("reference", frame) == ["@0xa", "(unloaded a.dll)"]

@@ -23,6 +23,13 @@ def test_stack_traces(trace, signature):
     assert from_stack_trace(trace, without_java_line).text == signature
 
 
+@pytest.mark.parametrize(("length", "is_kept"), [(255, True), (256, False)])
+def test_a_description_is_dropped_when_the_signature_gets_longer_than_255_characters(length, is_kept):
+    description = "m" * (length - len("x.Y:  at a.B.c(D.java)"))
+    text = from_stack_trace(f"x.Y: {description}\n\tat a.B.c(D.java:1)", without_java_line).text
+    assert text == (f"x.Y: {description} at a.B.c(D.java)" if is_kept else "x.Y: at a.B.c(D.java)")
+
+
 @pytest.mark.parametrize("rest", ["", "\n", "\n\n\tat a.B.c(D.java:1)"])
 def test_a_class_without_description_and_method_keeps_its_colon(rest):
     """As specified: what remains of a description that is too long is ``class: method``, also without a method."""

@@ -21,6 +21,7 @@ def text_of(function, file=None):
     [
         ("atlas::Tile::Size() const &&", "atlas::Tile::Size"),
         ("atlas::Tile::Size() const volatile noexcept", "atlas::Tile::Size"),
+        ("atlas::Tile::Take() const&&", "atlas::Tile::Take"),
         ("layout::needs_const", "layout::needs_const"),
         ("const", "const"),
         ("const [clone .cold]", "const"),
@@ -97,6 +98,7 @@ def test_rust_is_recognised_by_its_hash_and_by_a_relative_path():
             "closure in Atlas.Loader.fetch",
         ),
         ("-> Swift.Int -> ()", "-> Swift.Int -> ()"),
+        ("Atlas.Loader.map((Swift.Int) throws -> ()) rethrows -> ()", "Atlas.Loader.map"),
         ("Atlas.View.body.getter : some", "Atlas.View.body.getter"),
         ("Atlas.Grid.subscript.setter : (Swift.Int) -> Atlas.Tile", "Atlas.Grid.subscript.setter"),
         ("static Atlas.Tile.== infix(Atlas.Tile, Atlas.Tile) -> Swift.Bool", "Atlas.Tile.=="),

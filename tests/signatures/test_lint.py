@@ -54,6 +54,7 @@ def test_our_own_lists_say_why_each_group_of_entries_is_there():
         ("x(?:a?a?a?){30}b", "exponential"),
         (".*foo.*bar", "has 2 unlimited repeats"),
         ("a{1,}b{2,500}", "has 2 unlimited repeats"),
+        ("a{1,}b{2,100}", "has 2 unlimited repeats"),
     ],
 )
 def test_errors(pattern, message):
@@ -104,6 +105,7 @@ def test_warnings(pattern, message):
         "(?<!x)abcdef",
         "ab(?>cd)ef",
         "abcde{,3}",
+        "abcde{,99}f+",
         "abc(?:[0-9a-f]{2}){8}",
         "abc(?:d{2,2}e)+f",
         "abc(?:de?){3}f",

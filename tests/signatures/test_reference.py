@@ -193,6 +193,7 @@ def test_spacing(text, spaced):
 
 def test_hash_of_any_length_goes_but_only_at_the_end():
     assert reference.finish_rust("a::b::h0") == "a::b"
+    assert reference.finish_rust("a::b::h0F") == "a::b"
     assert reference.finish_rust("a::b::h0:12") == "a::b::h0:12"
     assert reference.finish_rust("a::b::hg") == "a::b::hg"
 
@@ -210,3 +211,23 @@ def test_hash_of_any_length_goes_but_only_at_the_end():
 )
 def test_source_path_is_taken_out_of_known_forms_only(file, path):
     assert reference.source_path(file) == path
+
+
+@pytest.mark.parametrize(
+    ("path", "scope", "functions"),
+    [
+        ("src/liballoc/raw_vec.rs", "alloc::raw_vec", ["capacity_overflow"]),
+        ("src/libcore/option.rs", "core::option", ["expect_failed"]),
+        ("src/libcore/panicking.rs", "core::panicking", ["panic_bounds_check", "panic_fmt", "panic"]),
+        ("src/libcore/slice/mod.rs", "core::slice", ["slice_index_order_fail"]),
+        (
+            "src/libstd/panicking.rs",
+            "std::panicking",
+            ["begin_panic_fmt", "continue_panic_fmt", "rust_panic_with_hook"],
+        ),
+    ],
+)
+def test_panic_functions_get_back_the_module_that_their_source_file_tells(path, scope, functions):
+    for function in functions:
+        assert reference.repair_panic(path, function) == f"{scope}::{function}"
+        assert reference.repair_panic(f"/{path}", function) == function

@@ -60,6 +60,31 @@ def test_useless_allocation_size_is_an_unknown_one(size):
     )
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        "NS_ABORT_OOM",
+        "mozalloc_handle_oom",
+        "js::CrashAtUnhandlableOOM",
+        "js::AutoEnterOOMUnsafeRegion::crash",
+        "alloc::oom::oom",
+    ],
+)
+def test_functions_that_tell_of_exhausted_memory(function):
+    assert reference(function).signature == f"OOM | unknown | {function}"
+
+
+@pytest.mark.parametrize("error", ["ERROR_COMMITMENT_LIMIT", "ERROR_NOT_ENOUGH_MEMORY"])
+def test_last_errors_that_tell_of_exhausted_memory(error):
+    crash = {"threads": [{"frames": [{"function": "atlas::Draw()"}], "last_error_value": error}]}
+    assert GENERATORS["reference"].generate(crash).signature == "OOM | unknown | atlas::Draw"
+
+
+@pytest.mark.parametrize("reason", ["STATUS_FATAL_MEMORY_EXHAUSTION", "STATUS_NO_MEMORY"])
+def test_reasons_that_tell_of_exhausted_memory(reason):
+    assert reference(reason=reason).signature == "OOM | unknown | atlas::Draw"
+
+
 def test_empty_signature_is_no_out_of_memory_by_its_reason():
     assert reference({}, reason="STATUS_NO_MEMORY").signature == ""
 

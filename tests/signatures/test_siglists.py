@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from signatures.siglists import (
@@ -55,6 +55,9 @@ TEXTS = st.text("abcmefryx.<T>$\\\nps", max_size=12) | st.sampled_from(
 
 
 @given(PATTERNS, TEXTS)
+@example([".*free"], "a\nfree")
+@example(["memcpy$"], "memcpy\n")
+@example([r".*\.dll$"], "a.dll\n")
 def test_answers_are_those_of_one_expression(patterns, text):
     matcher = Matcher(parse_entries(PREFIX, patterns))
     assert matcher.matches(text) is bool(re.match("|".join(patterns), text))
