@@ -9,7 +9,7 @@ from ingest.errors import Overloaded
 
 
 class Gate:
-    """Bounds the submissions in hand, and the bytes they announce or have sent, in one process.
+    """Bounds the submissions in hand, and the bytes they announce, have sent or make us hold, in one process.
 
     Args: beyond ``requests`` or ``wire_bytes`` a further submission is turned away. A single one always passes the
     second bound, so that the limits of one submission, not this one, decide how large it may be.
@@ -48,15 +48,21 @@ class Gate:
 class Ticket:
     """A submission in hand; a context manager."""
 
-    def __init__(self, gate: Gate, size: int) -> None:
+    def __init__(self, gate: Gate, announced_bytes: int) -> None:
         self._gate = gate
-        self._size = size
+        self._received = announced_bytes
+        self._size = announced_bytes
 
-    def grow_to(self, size: int) -> None:
+    def grow_to(self, received_bytes: int) -> None:
         """Account for a body whose length was not announced. Raises: Overloaded."""
-        if size > self._size:
-            self._gate.grow(size - self._size)
-            self._size = size
+        if received_bytes > self._received:
+            self.add(received_bytes - self._received)
+            self._received = received_bytes
+
+    def add(self, size: int) -> None:
+        """Account for bytes that decompression has added to what is held in memory. Raises: Overloaded."""
+        self._gate.grow(size)
+        self._size += size
 
     def __enter__(self) -> Ticket:
         return self

@@ -182,7 +182,7 @@ class Application:
         result = "fail"
         try:
             with self._foreseen():
-                parse_payload(pieces, boundary, report, self._limits, self._uploads)
+                parse_payload(pieces, boundary, report, self._limits, self._uploads, ticket.add)
             result = "success"
         finally:
             if body.is_compressed:

@@ -10,7 +10,7 @@ import json
 import math
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from encodings.aliases import aliases
 from pathlib import Path
@@ -27,6 +27,7 @@ _MEDIA_TYPES = ("multipart/form-data", "multipart/mixed")
 _LONGEST_BOUNDARY = 70
 _LONGEST_DUMP_NAME = 30
 _DEEPEST_JSON = 100
+_USUAL_ANNOTATION_BYTES = 512 * 1024
 _CHARSETS = frozenset(aliases) | frozenset(aliases.values())
 _NOT_IN_DUMP_NAMES = re.compile(r"[^A-Za-z0-9_]+")
 
@@ -91,15 +92,21 @@ def parse_boundary(content_type: str) -> bytes:
 
 
 def parse_payload(
-    pieces: Iterator[bytes], boundary: bytes, report: CrashReport, limits: Limits, spool: Path
+    pieces: Iterator[bytes],
+    boundary: bytes,
+    report: CrashReport,
+    limits: Limits,
+    spool: Path,
+    hold: Callable[[int], None] = lambda size: None,
 ) -> None:
     """Fill ``report`` from a decoded body.
 
-    Args: ``pieces`` are those of `ingest.decoding.pieces`; ``spool`` is the folder for dumps that do not fit in memory.
+    Args: ``pieces`` are those of `ingest.decoding.pieces`; ``spool`` is the folder for dumps that do not fit in memory;
+    ``hold`` is told of bytes that annotations take beyond the usual, and may raise Overloaded.
     Raises: MalformedPayload, PayloadTooLarge, and what reading ``pieces`` raises. The report must be closed even then.
     """
     reader = MultipartReader(_counted(pieces, report, limits), boundary)
-    builder = _Builder(report, limits, spool)
+    builder = _Builder(report, limits, spool, hold)
     while (headers := reader.next_part()) is not None:
         builder.add(headers, reader)
     reader.drain()
@@ -119,7 +126,8 @@ def _counted(pieces: Iterator[bytes], report: CrashReport, limits: Limits) -> It
 class _Builder:
     """Puts parts into a report, one after the other."""
 
-    def __init__(self, report: CrashReport, limits: Limits, spool: Path) -> None:
+    def __init__(self, report: CrashReport, limits: Limits, spool: Path, hold: Callable[[int], None]) -> None:
+        self._hold = hold
         self._report = report
         self._limits = limits
         self._spool = spool
@@ -180,6 +188,8 @@ class _Builder:
             raise PayloadTooLarge("one_annotation")
         if self._annotation_bytes > self._limits.all_annotations_bytes:
             raise PayloadTooLarge("all_annotations")
+        if self._annotation_bytes > _USUAL_ANNOTATION_BYTES:
+            self._hold(added)
 
     def _add_text(self, headers: PartHeaders, content: bytes) -> None:
         self._has_text = True

@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from ingest.admission import Gate
+from ingest.admission import Gate, Ticket
 from ingest.errors import Overloaded
+from ingest.limits import Limits
 from ingest.malformed import MalformedSamples
 from ingest.metrics import METRICS, Metrics, Statsd
+from ingest.payload import CrashReport, parse_payload
 from ingest.server import ClientSocket
 from tests.ingest.process import CHECKOUT, CollectorProcess, read_response, run_collector
-from tests.ingest.reports import Request, chunked, dump, encode, extra, text, valid
+from tests.ingest.reports import BOUNDARY, Request, chunked, dump, encode, extra, text, valid
 from tests.waiting import wait_until
 
 
@@ -115,6 +117,7 @@ class TestManyClients:
                 second.grow_to(40)
                 with pytest.raises(Overloaded, match="bytes"):
                     second.grow_to(41)
+                second.add(0)
         assert (gate.requests, gate.wire_bytes) == (0, 0)
         with gate.enter(1000) as alone:
             alone.grow_to(2000)
@@ -307,3 +310,19 @@ def test_a_statsd_host_that_nobody_knows_keeps_nobody_from_starting(
     with run_collector(tmp_path, collector_database, STATSD_HOST="nowhere.invalid") as collector:
         assert collector.send(valid()).crash_id
         assert "STATSD_HOST='nowhere.invalid' is not known" in collector.log
+
+
+def test_what_large_annotations_hold_in_memory_is_counted_in_flight(uploads: Path) -> None:
+    gate = Gate(requests=2, wire_bytes=10_000_000)
+    body = encode([text("Notes", "x" * 9_000_000), dump(content=bytes(5_000_000))])
+
+    def parse(ticket: Ticket) -> None:
+        with CrashReport() as report:
+            parse_payload(iter([body]), BOUNDARY.encode(), report, Limits(), uploads, ticket.add)
+
+    with gate.enter(1000) as first, gate.enter(1000) as second:
+        parse(first)
+        assert 9_000_000 < gate.wire_bytes < 9_100_000
+        with pytest.raises(Overloaded, match="bytes"):
+            parse(second)
+    assert gate.wire_bytes == 0
