@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from encodings.aliases import aliases
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -27,6 +28,9 @@ _MEDIA_TYPES = ("multipart/form-data", "multipart/mixed")
 _LONGEST_BOUNDARY = 70
 _LONGEST_DUMP_NAME = 30
 _DEEPEST_JSON = 100
+_MOST_JSON_MARKS = 300_000
+#: A comma, an opening bracket, or a whole string; never looked at again once it has matched, so this takes linear time.
+_JSON_MARK = re.compile(r'[\[{,]|"(?:[^"\\]++|\\.)*+(?:"|\Z)', re.DOTALL)
 _USUAL_ANNOTATION_BYTES = 512 * 1024
 _CHARSETS = frozenset(aliases) | frozenset(aliases.values())
 _NOT_IN_DUMP_NAMES = re.compile(r"[^A-Za-z0-9_]+")
@@ -301,8 +305,11 @@ def parse_json_annotations(text: bytes) -> dict[str, Any]:
     """Read annotations that came as one JSON object.
 
     ``NaN`` and infinities, which JSON does not know, become texts.
-    Raises: MalformedPayload ``invalid_json`` (also for more than 100 levels) or ``invalid_json_value`` (not an object).
+    Raises: MalformedPayload ``invalid_json`` (also for more than 100 levels, or for several 100,000 values) or
+    ``invalid_json_value`` (not an object).
     """
+    if _has_many_values(text):
+        raise MalformedPayload("invalid_json")
     try:
         annotations = json.loads(text, parse_constant=str, parse_float=_finite_or_text)
     except (ValueError, RecursionError):
@@ -312,6 +319,21 @@ def parse_json_annotations(text: bytes) -> dict[str, Any]:
     if _is_deeper(annotations, _DEEPEST_JSON):
         raise MalformedPayload("invalid_json")
     return annotations
+
+
+def _has_many_values(text: bytes) -> bool:
+    """Tell whether JSON would take far more memory than its text: an empty list takes two bytes there, 64 as an object.
+
+    Cheap for nearly all texts: only where there are many commas and brackets, those outside of strings are counted.
+    """
+    if sum(map(text.count, (b",", b"[", b"{"))) <= _MOST_JSON_MARKS:
+        return False
+    try:
+        decoded = text.decode(json.detect_encoding(text), "surrogatepass")
+    except UnicodeDecodeError:
+        return False  # reading it fails, too
+    marks = islice(_JSON_MARK.finditer(decoded), _MOST_JSON_MARKS + 1)
+    return sum(1 for _ in marks) > _MOST_JSON_MARKS
 
 
 def _finite_or_text(digits: str) -> float | str:

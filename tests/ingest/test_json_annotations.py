@@ -1,0 +1,53 @@
+"""JSON that is small on the wire and large in memory is refused; what only looks so is kept."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+from collections.abc import Callable
+
+import pytest
+
+from ingest.errors import MalformedPayload
+from ingest.payload import parse_json_annotations
+
+
+@pytest.mark.parametrize(
+    "encode",
+    [
+        lambda text: text.encode(),
+        lambda text: text.encode("utf-16"),
+        lambda text: text.replace('"a"', r'"\"[,\\"').encode(),
+    ],
+    ids=["UTF-8", "UTF-16", "escaped quotes"],
+)
+@pytest.mark.parametrize(
+    "value",
+    ["[" + "[]," * 1_000_000 + "0]", "[" + "1," * 1_000_000 + "0]", "[" + '{"":{}},' * 200_000 + "0]"],
+    ids=["lists", "numbers", "objects"],
+)
+def test_millions_of_values_are_refused_before_they_take_memory(
+    encode: Callable[[str], bytes], value: str
+) -> None:
+    text = encode('{"a":' + value + "}")
+    tracemalloc.start()
+    with pytest.raises(MalformedPayload, match="invalid_json"):
+        parse_json_annotations(text)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2 * len(text) + 1_000_000
+
+
+@pytest.mark.parametrize("text", ["[],{" * 1_000_000, '"\\' * 1_000_000, "\n" * 1_000_000 + "é"])
+def test_a_long_text_is_one_value_whatever_it_holds(text: str) -> None:
+    annotations = {"Notes": text, "ProductName": "Firefox"}
+    assert parse_json_annotations(json.dumps(annotations).encode()) == annotations
+    assert parse_json_annotations(json.dumps(annotations, ensure_ascii=False).encode("utf-16")) == annotations
+
+
+@pytest.mark.parametrize(
+    "text", [b'{"a":"' + b"[" * 400_000, b'"' * 400_000 + b"," * 400_000, b"," * 400_000 + b"\xff"]
+)
+def test_what_is_no_json_is_refused_all_the_same(text: bytes) -> None:
+    with pytest.raises(MalformedPayload, match="invalid_json"):
+        parse_json_annotations(text)
