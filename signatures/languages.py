@@ -1,7 +1,7 @@
 """Function names to frame texts for the default profile: C++, Rust, Swift, Objective-C and Go.
 
 What stays is what identifies a function across builds: scopes, name, operator, ``(anonymous namespace)``. What goes:
-parameters, template arguments, return types, qualifiers, hashes, compiler clones. A name is cut into the pieces that
+parameters, template arguments, return types, qualifiers, hashes, ``[clone ...]``. A name is cut into the pieces that
 lie side by side at its top level (words, brackets with all they hold, spaces), in one pass; the rules then choose
 among pieces and never see an unbalanced bracket.
 """

@@ -6,7 +6,7 @@
 
 * Functions: C++, Rust, Swift, Objective-C and Go each have rules of their own (``languages``). Qualifiers and hashes
   are removed at word boundaries only, ``operator new`` keeps its name, ``-> T`` and ``[with T = int]`` never become
-  the name, compiler clones unite, versioned Rust mangling keeps the type of ``<T>::f``.
+  the name, ``[clone ...]`` unites with its original, versioned Rust mangling keeps the type of ``<T>::f``.
 * Frames: values of a wrong type are ignored and never end the walk. A source file is named without its revision.
 * Walk: a frame text that repeats the one kept before it folds, so direct recursion and repeated modules of any kind
   take one place. When only irrelevant frames are there, an address never becomes the signature.

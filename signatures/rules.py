@@ -299,8 +299,12 @@ class SignatureShutdownTimeout(Rule):
         except (ValueError, KeyError) as exc:
             parts.append("UNKNOWN")
             self.note(draft, f"Error parsing AsyncShutdownTimeout: {self.describe(exc)}")
-        self.note(draft, f'Signature replaced with a Shutdown Timeout signature, was: "{draft.signature}"')
+        self.note(draft, f'Signature replaced with a Shutdown Timeout signature, was: "{self.old(draft)}"')
         draft.signature = SEPARATOR.join(parts)
+
+    def old(self, draft: Draft) -> str:
+        """Give the replaced signature as the note quotes it."""
+        return draft.signature
 
     def add_parts(self, timeout: Any, parts: list[str]) -> None:
         """Add phase and conditions to the parts of the signature.
@@ -332,6 +336,9 @@ class DefaultSignatureShutdownTimeout(SignatureShutdownTimeout):
     def condition_names(self, conditions: Iterable[Any]) -> list[str]:
         """Sort the names of conditions once numbers and the like are replaced, each name once."""
         return sorted({without_values(name) for name in super().condition_names(conditions)})
+
+    def old(self, draft: Draft) -> str:
+        return _cut(draft.signature, MAXIMUM_LENGTH)
 
     def describe(self, error: Exception) -> str:
         return "a condition has no name" if isinstance(error, KeyError) else "not the JSON that was expected"

@@ -235,3 +235,9 @@ def test_unknown_profile_is_refused():
 
 def test_examples_in_the_documentation_are_right():
     assert doctest.testmod(rules).failed == 0
+
+
+def test_the_note_about_a_replaced_signature_is_short_in_the_default_profile():
+    crash = {"async_shutdown_timeout": "{}", "threads": [{"frames": [{"function": "a" * 100_000}]}]}
+    (note,) = SignatureGenerator().generate(crash).notes
+    assert len(note) < 400
