@@ -21,11 +21,16 @@ _HEADERS = {
 }
 _LONGEST_HEADER = 300
 HEAD_BYTES = 1024
-_FILE_CONTENT = re.compile(rb"(filename[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n).*", re.DOTALL | re.IGNORECASE)
+#: Where a dump may begin: behind the headers of a file, however its lines end, and at the first byte of no text.
+_FILE_HEADER = re.compile(rb"filename|application/(?!json)", re.IGNORECASE)
+_END_OF_HEADERS = re.compile(rb"\r?\n\r?\n")
+_NO_TEXT = re.compile(rb"[^\t\n\r -~\x80-\xff]")
+#: On Windows it is the whole path, with the user's name.
+_FILE_NAME = re.compile(rb'(filename\*?\s*=\s*)("[^"\r\n]*"?|[^;\r\n]*)', re.IGNORECASE)
 
 
 class MalformedSamples:
-    """Keeps one small file per submission: its reason, how it was sent, and its first bytes up to the first file.
+    """Keeps one small file per submission: its reason, how it was sent, and its first bytes up to the first dump.
 
     The files may hold annotations: they are readable by their owner only and go after ``keep_seconds``, or when there
     are more than ``keep_files``. No more than one a second is written by a process, whatever comes in.
@@ -72,8 +77,21 @@ class MalformedSamples:
                         for key, name in _HEADERS.items()
                         if key in environ
                     },
-                    "body_starts": _FILE_CONTENT.sub(rb"\1(left out)", head[:HEAD_BYTES]).decode("latin-1"),
+                    "body_starts": _shown(head[:HEAD_BYTES]),
                 },
                 indent=1,
             )
         )
+
+
+def _shown(head: bytes) -> str:
+    """Give a body's start up to where a dump may begin, without file names."""
+    ends = [len(head)]
+    if no_text := _NO_TEXT.search(head):
+        ends.append(no_text.start())
+    if (file_header := _FILE_HEADER.search(head)) and (
+        end := _END_OF_HEADERS.search(head, file_header.end())
+    ):
+        ends.append(end.end())
+    shown = _FILE_NAME.sub(rb"\1(left out)", head[: min(ends)]).decode("latin-1")
+    return shown if min(ends) == len(head) else shown + "(left out)"
