@@ -8,13 +8,21 @@ from __future__ import annotations
 
 import socket
 import time
+from contextlib import suppress
 from typing import Any
 
+from gunicorn.http import errors  # type: ignore[import-untyped]
 from gunicorn.http.body import LengthReader  # type: ignore[import-untyped]
-from gunicorn.http.errors import InvalidHeader, UnsupportedTransferCoding  # type: ignore[import-untyped]
 from gunicorn.http.wsgi import Response  # type: ignore[import-untyped]
 from gunicorn.workers import gthread  # type: ignore[import-untyped]
 
+#: How requests are refused that are no HTTP to gunicorn; all others by 400.
+_REFUSALS = {
+    errors.ExpectationFailed: "417 Expectation Failed",
+    errors.LimitRequestHeaders: "431 Request Header Fields Too Large",
+    errors.LimitRequestLine: "414 URI Too Long",
+}
+_REFUSAL_BODY = b"Discarded=malformed_request"
 _LINGER_SECONDS = 2.0
 _LINGER_BYTES = 4 * 1024 * 1024
 
@@ -128,10 +136,20 @@ class CollectorWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn h
         super().accept(_Listener(listener))
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
-        """Answer what is no HTTP. An unknown Transfer-Encoding is the client's fault, not a 501 to be tried again."""
-        if isinstance(exc, UnsupportedTransferCoding):
-            exc = InvalidHeader("Transfer-Encoding")
-        super().handle_error(req, client, addr, exc)
+        """Refuse what is no HTTP in one line, as crash reporters need it.
+
+        gunicorn would log the client's address and what it sent; and it answers an unknown Transfer-Encoding with 501,
+        which asks for trying again.
+        """
+        if not isinstance(exc, errors.ParseException):
+            super().handle_error(req, client, addr, exc)
+            return
+        self.log.warning("refused a request that is no HTTP: %s", type(exc).__name__)
+        status = _REFUSALS.get(type(exc), "400 Bad Request")
+        head = f"HTTP/1.1 {status}\r\nConnection: close\r\nContent-Type: text/plain\r\n"
+        length = f"Content-Length: {len(_REFUSAL_BODY)}\r\n\r\n"
+        with suppress(OSError):  # the client is gone
+            client.sendall((head + length).encode("ascii") + _REFUSAL_BODY)
 
     def handle(self, conn: Any) -> Any:
         conn.sock.start_request()
