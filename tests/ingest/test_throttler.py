@@ -238,10 +238,12 @@ def test_without_a_matching_rule_a_report_is_refused() -> None:
 def test_products_are_filled_in_from_the_names_other_reporters_use() -> None:
     electron = {"_productName": "App", "_version": "2.4.1", "prod": "Electron", "ver": "30"}
     breakpad = {"prod": "App", "ver": "2.4.1"}
+    others = {"product": "App", "version": "2.4.1"}
     firefox = {"ProductName": "Firefox", "Version": "1", "prod": "x", "ver": "y"}
     for sent, product, version in (
         (electron, "App", "2.4.1"),
         (breakpad, "App", "2.4.1"),
+        (others, "App", "2.4.1"),
         (firefox, "Firefox", "1"),
     ):
         annotations = dict(sent)
