@@ -296,6 +296,7 @@ class _DumpSink:
             try:
                 self._file.close()
             except OSError as exc:
+                self._path.unlink(missing_ok=True)
                 raise Overloaded("the folder for large dumps cannot be written") from exc
             return Dump(self._path, self._hash.hexdigest())
         return Dump(b"".join(self._pieces), self._hash.hexdigest())

@@ -1,15 +1,19 @@
-"""Files that the collector keeps mapped: where one has a hole, a full disk ends the process that writes to it."""
+"""A full disk ends no process, though some files are mapped into memory, and what has no room leaves nothing behind."""
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import pytest
 
 from ingest import metrics
 from ingest.deduplication import RecentReports
+from ingest.errors import Overloaded
+from ingest.limits import Limits
+from ingest.payload import CrashReport, parse_payload
 from tests.ingest.process import run_collector
-from tests.ingest.reports import valid
+from tests.ingest.reports import BOUNDARY, dump, encode, text, valid
 
 CRASH_ID = "0b1ec0de-7a11-4f00-8a5e-1c3f50260801"
 
@@ -47,3 +51,16 @@ def test_a_process_without_room_for_its_numbers_goes_on_without(
     numbers.observe("save", 0.1)
     monkeypatch.delenv(metrics.FOLDER_VARIABLE)
     assert b'reason="bad_gzip"' not in numbers.exposition()
+
+
+@pytest.mark.parametrize("size", [100, 100_000], ids=["fails when closed", "fails when written"])
+def test_an_upload_that_has_no_room_leaves_no_file(uploads: Path, size: int) -> None:
+    body = encode([text("ProductName", "x"), dump(content=bytes(size))])
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+    try:
+        with pytest.raises(Overloaded, match="folder for large dumps"), CrashReport() as report:
+            parse_payload(iter([body]), BOUNDARY.encode(), report, Limits(memory_bytes=0), uploads)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list(uploads.iterdir())
