@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from logging import getLogger
@@ -15,11 +14,13 @@ from typing import Any
 from ingest.publisher import Publisher
 from ingest.spool import MOVING_PREFIX, Spool
 from processing.errors import CrashNotFound, QueueError, StorageError
-from processing.storage.base import CrashStorage
+from processing.storage.base import CrashStorage, Dump
 
 log = getLogger(__name__)
 
 _COPY_BYTES = 256 * 1024
+#: Dumps up to this size need no room on a disk that the spool may have filled.
+_IN_MEMORY_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -55,18 +56,24 @@ class Mover:
                 if not wanted():
                     return
                 try:
-                    self._save(crash_id)
+                    self._save(crash_id, moved)
                 except CrashNotFound:
                     continue  # another mover was faster
                 except StorageError as exc:
                     moved.failed += 1
                     log.warning("%s: storage still does not take it: %s", crash_id, type(exc).__name__)
                     return
+                except OSError as exc:
+                    moved.failed += 1
+                    log.warning(
+                        "%s: this machine's disk has no room to move it: %s", crash_id, type(exc).__name__
+                    )
+                    continue  # a smaller one makes room
                 moved.saved += 1
                 log.info("%s: moved from the spool to storage", crash_id)
 
-    def _save(self, crash_id: str) -> None:
-        """Save to storage, note that it is not published, and only then forget it here."""
+    def _save(self, crash_id: str, moved: Moved) -> None:
+        """Save to storage, publish or note that this is to be done, and only then forget it here."""
         raw_crash = self._spool.crashes.get_raw_crash(crash_id)
         with TemporaryDirectory(dir=self._spool.folder, prefix=MOVING_PREFIX) as folder:
             dumps = {
@@ -74,16 +81,24 @@ class Mover:
                 for name in self._spool.crashes.get_dump_names(crash_id)
             }
             self._storage.save_raw_crash(crash_id, raw_crash, dumps)
-        self._spool.note_unpublished(
-            crash_id, product=_product(raw_crash), received_at=_received_at(raw_crash)
-        )
+        product, received_at = _product(raw_crash), _received_at(raw_crash)
+        try:
+            self._publisher.publish(crash_id, product=product, received_at=received_at)
+        except QueueError:
+            self._spool.note_unpublished(crash_id, product=product, received_at=received_at)
+        else:
+            moved.published += 1
         self._spool.crashes.delete(crash_id)
 
-    def _copy_of(self, crash_id: str, name: str, folder: Path) -> Path:
-        path = folder / name
-        with ExitStack() as files:
-            source = files.enter_context(self._spool.crashes.open_dump(crash_id, name))
-            shutil.copyfileobj(source, files.enter_context(path.open("wb")), _COPY_BYTES)
+    def _copy_of(self, crash_id: str, name: str, folder: Path) -> Dump:
+        with self._spool.crashes.open_dump(crash_id, name) as source:
+            start = source.read(_IN_MEMORY_BYTES)
+            if len(start) < _IN_MEMORY_BYTES:
+                return start
+            path = folder / name
+            with path.open("wb") as copy:
+                copy.write(start)
+                shutil.copyfileobj(source, copy, _COPY_BYTES)
         return path
 
     def _publish_notes(self, moved: Moved, wanted: Callable[[], bool]) -> None:

@@ -6,12 +6,17 @@ import resource
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from ingest import metrics
 from ingest.deduplication import RecentReports
 from ingest.errors import Overloaded
 from ingest.limits import Limits
+from ingest.mover import Moved, Mover
 from ingest.payload import CrashReport, parse_payload
+from ingest.publisher import Publisher
+from ingest.spool import Spool
+from processing.storage.memory import MemoryCrashStorage
 from tests.ingest.process import run_collector
 from tests.ingest.reports import BOUNDARY, dump, encode, text, valid
 
@@ -64,3 +69,31 @@ def test_an_upload_that_has_no_room_leaves_no_file(uploads: Path, size: int) -> 
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert not list(uploads.iterdir())
+
+
+def test_crashes_leave_a_spool_that_has_filled_its_disk(collector_database: str, tmp_path: Path) -> None:
+    with run_collector(tmp_path, collector_database, COLLECTOR_SAVE_SECONDS="1") as collector:
+        storage = tmp_path / "crashes"
+        storage.rename(tmp_path / "away")
+        storage.write_text("no folder")
+        crash_id = collector.send(valid(dump("log", bytes(100_000)))).crash_id
+        storage.unlink()
+        (tmp_path / "away").rename(storage)
+        spool = Spool(collector.var / "collector" / "spool", limit_bytes=1)
+        database = {name: str(value) for name, value in conninfo_to_dict(collector_database).items()}
+        publisher = Publisher(
+            database,
+            connections=1,
+            timeout_seconds=2,
+            pause_seconds=2,
+        )
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+        try:
+            moved = Mover(spool, MemoryCrashStorage(), publisher).run_once()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+            publisher.close()
+        assert moved == Moved(saved=1, published=1)
+        assert spool.waiting() == {"crashes": 0, "unpublished": 0}
+        assert collector.ledger(crash_id) == ("Firefox", "queued")
