@@ -97,7 +97,11 @@ class FileSystemCrashStorage(CrashStorage):
         """Give the UTC days that have a folder, oldest first."""
         with _storage_errors(f"cannot list {self._root}"):
             names = [path.name for path in _entries(self._root) if path.name.isdecimal()]
-        return sorted(date.fromisoformat(name) for name in names)
+        days = []
+        for name in names:
+            with contextlib.suppress(ValueError):  # somebody else's folder
+                days.append(date.fromisoformat(name))
+        return sorted(days)
 
     def check(self) -> None:
         probe = self._temporary / f"check-{secrets.token_hex(8)}"

@@ -88,6 +88,15 @@ def test_days_are_listed_oldest_first(storage: FileSystemCrashStorage, crash_id:
     assert [f"{day}" for day in storage.list_days()] == ["2026-07-30", "2026-08-01"]
 
 
+def test_a_folder_that_is_no_day_is_nobodys(
+    storage: FileSystemCrashStorage, root: Path, crash_id: str
+) -> None:
+    storage.save_raw_crash(crash_id, RAW, {})
+    for name in ("123", "20261345", "x"):
+        (root / name).mkdir()
+    assert storage.list_days() == [DAY]
+
+
 def test_files_of_killed_writers_are_removed_once_old(storage: FileSystemCrashStorage, root: Path) -> None:
     storage.check()
     old, new = root / "tmp" / "old", root / "tmp" / "new"
