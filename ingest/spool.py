@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import shutil
 import threading
@@ -24,6 +25,8 @@ from processing.storage.filesystem import FileSystemCrashStorage
 #: What the folders are called in which a mover has copies of dumps for the moment.
 MOVING_PREFIX = "moving-"
 _SIZE_KNOWN_SECONDS = 2.0
+#: No space on the disk, none for this user, none for a file of this size.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Spool:
@@ -64,7 +67,12 @@ class Spool:
         """Keep a crash that storage did not take. Raises: Overloaded when there is no room; StorageError."""
         if self.size_bytes() >= self._limit_bytes:
             raise Overloaded("the spool is full")
-        self.crashes.save_raw_crash(crash_id, raw_crash, dumps)
+        try:
+            self.crashes.save_raw_crash(crash_id, raw_crash, dumps)
+        except StorageError as exc:
+            if getattr(exc.__cause__, "errno", None) in _NO_ROOM:
+                raise Overloaded("the disk of the spool is full") from exc
+            raise
 
     def is_full(self) -> bool:
         return self.size_bytes() >= self._limit_bytes

@@ -97,3 +97,16 @@ def test_crashes_leave_a_spool_that_has_filled_its_disk(collector_database: str,
         assert moved == Moved(saved=1, published=1)
         assert spool.waiting() == {"crashes": 0, "unpublished": 0}
         assert collector.ledger(crash_id) == ("Firefox", "queued")
+
+
+def test_clients_are_to_try_again_when_the_spool_has_no_room(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, limit_bytes=1_000_000)
+    spool.prepare()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+    try:
+        with pytest.raises(Overloaded, match="disk of the spool is full"):
+            spool.save(CRASH_ID, {"uuid": CRASH_ID}, {"log": bytes(100)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert spool.waiting() == {"crashes": 0, "unpublished": 0}
