@@ -6,9 +6,11 @@ queueing a crash is mostly waiting, in which other threads run.
 
 from __future__ import annotations
 
+import selectors
 import socket
 import time
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from gunicorn.http import errors  # type: ignore[import-untyped]
@@ -25,6 +27,9 @@ _REFUSALS = {
 _REFUSAL_BODY = b"Discarded=malformed_request"
 _LINGER_SECONDS = 2.0
 _LINGER_BYTES = 4 * 1024 * 1024
+_END_OF_HEAD = b"\r\n\r\n"
+_HEAD_PIECE = 8192
+_LONGEST_HEAD = 128 * 1024  # above what gunicorn allows, so that it says what is wrong
 
 
 class ClientSocket(socket.socket):
@@ -39,6 +44,8 @@ class ClientSocket(socket.socket):
     minimum_rate = 4096
 
     timed_out = False
+    _head = b""
+    _head_deadline: float | None = None
     #: Whether the client may still be sending a body that nobody will read.
     unread = True
     _deadline: float | None = None
@@ -48,7 +55,43 @@ class ClientSocket(socket.socket):
         self.unread = True
         self._deadline = time.monotonic() + self.grace_seconds
 
+    def head_has_come(self) -> bool:
+        """Take what has come of a request's head, without waiting; give whether a thread can go on with the request.
+
+        It can when the head is whole, too long, or cut off by the client. Raises: TimeoutError when its time is up.
+        """
+        now = time.monotonic()
+        if self._head_deadline is None:
+            self._head_deadline = now + self.grace_seconds
+        try:
+            while _END_OF_HEAD not in self._head and len(self._head) < _LONGEST_HEAD:
+                data = super().recv(_HEAD_PIECE, socket.MSG_DONTWAIT)
+                if not data:
+                    break
+                self._head += data
+        except BlockingIOError:
+            if now >= self._head_deadline:
+                raise TimeoutError from None
+            return False
+        except OSError:
+            pass  # the client is gone, as the thread will find
+        self._head_deadline = None
+        return True
+
+    @property
+    def head_deadline(self) -> float:
+        """When the head has to be whole, in seconds of the monotonic clock."""
+        return self._head_deadline or 0.0
+
+    def take_rest_of_head(self) -> bytes:
+        """Give what was received with the head and read by nobody."""
+        rest, self._head = self._head, b""
+        return rest
+
     def recv(self, size: int, flags: int = 0, /) -> bytes:
+        if self._head:
+            data, self._head = self._head[:size], self._head[size:]
+            return data
         if self._deadline is None:
             return super().recv(size, flags)
         if self.timed_out:
@@ -135,6 +178,26 @@ class CollectorWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn h
     def accept(self, listener: socket.socket) -> None:
         super().accept(_Listener(listener))
 
+    def enqueue_req(self, conn: Any) -> None:
+        """Give the connection a thread once the head of its request has come; until then it waits in the poller.
+
+        So clients that are silent, or slow to say what they want, take nothing from those who are not.
+        """
+        try:
+            ready = _has_next_request(conn) or conn.sock.head_has_come()
+        except TimeoutError:
+            self.nr_conns -= 1
+            conn.close()
+            return
+        if ready:
+            conn.data_ready = True
+            super().enqueue_req(conn)
+            return
+        conn.timeout = conn.sock.head_deadline
+        self.pending_conns.append(conn)
+        on_readable = partial(self.on_pending_socket_readable, conn)
+        self.poller.register(conn.sock, selectors.EVENT_READ, on_readable)
+
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Refuse what is no HTTP in one line, as crash reporters need it.
 
@@ -154,10 +217,17 @@ class CollectorWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn h
     def handle(self, conn: Any) -> Any:
         conn.sock.start_request()
         keep = super().handle(conn)
+        if keep is True and (rest := conn.sock.take_rest_of_head()):
+            conn.parser.unreader.unread(rest)  # the start of the connection's next request
         if keep is False:
             # Here, in the request's own thread: gunicorn would linger in the one that accepts.
             _close(conn.sock)
         return keep
+
+
+def _has_next_request(conn: Any) -> bool:
+    """Tell whether the last request's reading went on into the next one."""
+    return conn.initialized and bool(conn.parser.unreader.buf.getvalue())
 
 
 class _Listener:

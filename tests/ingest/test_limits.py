@@ -7,6 +7,7 @@ import json
 import re
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,44 @@ class TestSlowClients:
     ) -> None:
         with small_collector.connect() as connection:
             assert drip(connection, b"POST /submit HTTP/1.1\r\n" + b"X-Header: x\r\n" * 50) == b""
+
+    def test_clients_that_never_finish_their_headers_keep_nobody_waiting(
+        self, collector_database: str, tmp_path: Path
+    ) -> None:
+        settings = {"COLLECTOR_WORKERS": "1", "COLLECTOR_THREADS": "4", "COLLECTOR_REQUESTS": "3"}
+        with (
+            run_collector(
+                tmp_path, collector_database, COLLECTOR_CLIENT_GRACE="600", **settings
+            ) as collector,
+            ExitStack() as idle,
+        ):
+            for number in range(40):
+                connection = idle.enter_context(collector.connect())
+                connection.sendall(b"POST /submit HTTP/1.1\r\nX-Head" if number % 2 else b"")
+            assert collector.send(valid()).crash_id
+
+    def test_headers_that_come_in_two_halves_are_one_request(self, small_collector: CollectorProcess) -> None:
+        request = valid(Notes="halves").encode()
+        with small_collector.connect() as connection:
+            for piece in (request[:30], request[30:60]):
+                connection.sendall(piece)
+                connection.settimeout(0.05)
+                with pytest.raises(TimeoutError):  # no answer yet, and the connection stands
+                    connection.recv(1)
+            connection.settimeout(30)
+            connection.sendall(request[60:])
+            assert read_response(connection).crash_id
+
+    def test_long_headers_and_the_next_request_behind_them_are_both_read(
+        self, small_collector: CollectorProcess
+    ) -> None:
+        padding = b"".join(b"X-Padding-%d: %s\r\n" % (number, b"x" * 4000) for number in range(6))
+        first = b"GET /__lbheartbeat__ HTTP/1.1\r\nHost: a\r\n" + padding + b"\r\n"
+        second = b"GET /__version__ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        with small_collector.connect() as connection:
+            connection.sendall(first + second)
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        assert answer.count(b"HTTP/1.1 200 OK") == 2
 
     def test_a_client_that_keeps_the_pace_is_heard_to_the_end(
         self, small_collector: CollectorProcess

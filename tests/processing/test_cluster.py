@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -111,11 +112,24 @@ def test_killed_cluster_leaves_no_process_behind_and_its_crash_is_done_by_the_ne
     wait_until(lambda: states() == {"processed": 1})
 
 
+def at_rest(pid: int) -> Callable[[], bool]:
+    """Give a condition that is true once the process has not run for twenty looks: it waits for something."""
+    process = psutil.Process(pid)
+    seen: list[object] = []
+
+    def look() -> bool:
+        seen.append(process.num_ctx_switches())
+        return len(seen) > 20 and len(set(seen[-20:])) == 1
+
+    return look
+
+
 def test_idle_worker_that_is_killed_makes_the_cluster_end_to_be_started_afresh(workers, collect, tmp_path):
     collect()
     cluster = workers("WaitRule", WORKERS="2")
     busy = wait_until(lambda: begun(tmp_path))[0][1]
     [idle] = {child.pid for child in children_of(cluster)[:2]} - {busy}
+    wait_until(at_rest(idle))
     os.kill(idle, signal.SIGKILL)
     (tmp_path / "go").touch()
     assert cluster.wait(timeout=30) == 1
