@@ -47,7 +47,7 @@ def _cargo_build(project: Path, target: Path, environment: dict[str, str]) -> No
         f"--remap-path-prefix={target}=/src/build",
     ]
     subprocess.run(
-        ["cargo", "build", "--release", "--locked", "--quiet"],
+        ["cargo", "build", "--release", "--quiet"],
         cwd=project,
         env={**os.environ, **environment, "RUSTFLAGS": " ".join(flags), "CARGO_TARGET_DIR": str(target)},
         check=True,
