@@ -2,7 +2,7 @@
 
 Run it against a system that `make run` has started and that has nothing else to do:
 
-    .venv/bin/python benchmarks/journey.py [--count 50] [--web http://127.0.0.1:8000] [--collector http://127.0.0.1:8001]
+    .venv/bin/python -m benchmarks.journey [--count 50] [--web http://127.0.0.1:8000] [--collector http://127.0.0.1:8001]
 
 Prints the minimum, median and maximum of the latency in milliseconds, and the proportional set size (PSS, Linux) of
 the launcher below ``--var`` and everything it started, in megabytes.
@@ -19,34 +19,17 @@ from pathlib import Path
 
 import psutil
 
+from ingest.submission import Collector, load_report
+
 CHECKOUT = Path(__file__).resolve().parent.parent
 SAMPLE = CHECKOUT / "samples" / "reports" / "waterwolf-inlined-templates"
 
 
-def multipart(folder: Path) -> tuple[str, bytes]:
-    """Give content type and body of a sample as Breakpad's libcurl uploader would send it.
-
-    A note makes each report one of its own: the collector answers a repeated report with the first one's id.
-    """
-    boundary = "------------------------9f3c1d20aa77e415"
-    annotations = {**json.loads((folder / "annotations.json").read_text()), "Notes": f"{time.time_ns()}"}
-    parts = [
-        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
-        for name, value in annotations.items()
-    ]
-    dump = (folder / "upload_file_minidump").read_bytes()
-    head = 'Content-Disposition: form-data; name="upload_file_minidump"; filename="x.dmp"\r\n'
-    parts.append(
-        f"--{boundary}\r\n{head}Content-Type: application/octet-stream\r\n\r\n".encode() + dump + b"\r\n"
-    )
-    return f"multipart/form-data; boundary={boundary}", b"".join(parts) + f"--{boundary}--\r\n".encode()
-
-
-def submit(collector: str) -> str:
-    content_type, body = multipart(SAMPLE)
-    request = urllib.request.Request(f"{collector}/submit", body, {"Content-Type": content_type})
-    with urllib.request.urlopen(request, timeout=30) as response:
-        return response.read().decode().strip().removeprefix("CrashID=bp-")
+def submit(collector: Collector) -> str:
+    """Send the sample; a note makes each report one of its own, or the collector would answer the first one's id."""
+    return collector.submit(
+        load_report(SAMPLE).with_annotations({"Notes": f"{time.time_ns()}"})
+    ).removeprefix("bp-")
 
 
 def is_found(web: str, crash_id: str) -> bool:
@@ -55,7 +38,7 @@ def is_found(web: str, crash_id: str) -> bool:
         return json.load(response)["total"] == 1
 
 
-def latency_milliseconds(web: str, collector: str) -> float:
+def latency_milliseconds(web: str, collector: Collector) -> float:
     crash_id = submit(collector)
     answered = time.perf_counter()
     while not is_found(web, crash_id):
@@ -83,7 +66,8 @@ def main() -> None:
     for megabytes, command in rows:
         print(f"{megabytes:8.1f} MB  {command}")
     print(f"{sum(megabytes for megabytes, _ in rows):8.1f} MB  together, {len(rows)} processes")
-    times = [latency_milliseconds(options.web, options.collector) for _ in range(options.count)]
+    collector = Collector(f"{options.collector}/submit")
+    times = [latency_milliseconds(options.web, collector) for _ in range(options.count)]
     print(
         f"answer to search result, {options.count} crashes one after the other: "
         f"min {min(times):.0f} ms, median {statistics.median(times):.0f} ms, max {max(times):.0f} ms"

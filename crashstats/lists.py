@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from crashstats.display import moment, text
+from crashstats.display import moment, plural, text
 from crashstats.links import with_query
 from processing.errors import BadQuery, SearchError
 from processing.schema.registry import search_field
@@ -38,6 +38,26 @@ CRASH_COLUMNS = tuple(
     )
 )
 NEWEST_FIRST = (Sort(search_field("date"), descending=True),)
+
+
+class CountedRow:
+    """A row of a table that counts crashes; the column's heading says what is counted."""
+
+    crashes: int
+
+    @property
+    def crashes_text(self) -> str:
+        return f"{self.crashes:,}"
+
+
+class CountedPage:
+    """A page, or a part of one, that says in a sentence how many crashes it is about."""
+
+    crashes: int
+
+    @property
+    def crashes_text(self) -> str:
+        return plural(self.crashes, "crash")
 
 
 @dataclass(frozen=True)

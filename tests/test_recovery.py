@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import signal
-import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from ingest.submission import CannotSubmit, Collector, load_report
 from tests.settings import CHECKOUT
 from tests.system import System, start_system
 from tests.waiting import wait_until
@@ -26,30 +25,15 @@ def system(tmp_path: Path) -> Iterator[System]:
         yield running
 
 
-def body(folder: Path, number: int) -> tuple[str, bytes]:
-    """Give content type and body of a report; ``number`` makes it a report of its own."""
-    annotations = {**json.loads((folder / "annotations.json").read_text()), "Notes": f"report {number}"}
-    boundary = "----------------------------5c1f0de2b7a9"
-    head = f"--{boundary}\r\nContent-Disposition: form-data; name="
-    parts = [f'{head}"{name}"\r\n\r\n{value}\r\n'.encode() for name, value in annotations.items()]
-    dump = (folder / "upload_file_minidump").read_bytes()
-    parts.append(
-        f'{head}"upload_file_minidump"; filename="x.dmp"\r\nContent-Type: application/octet-stream\r\n\r\n'.encode()
-        + dump
-    )
-    return f"multipart/form-data; boundary={boundary}", b"".join(parts) + f"\r\n--{boundary}--\r\n".encode()
-
-
 def send(system: System, number: int) -> str:
     """Send one report again and again, as a patient client does, until the collector answers; give its crash id."""
-    content_type, data = body(SAMPLES[number % len(SAMPLES)], number)
-    request = urllib.request.Request(f"{system.collector}/submit", data, {"Content-Type": content_type})
+    collector = Collector(f"{system.collector}/submit", timeout_seconds=30)
+    report = load_report(SAMPLES[number % len(SAMPLES)]).with_annotations({"Notes": f"report {number}"})
 
     def answer() -> str:
         try:
-            with urllib.request.urlopen(request, timeout=30) as response:
-                return str(response.read().decode().strip().removeprefix("CrashID=bp-"))
-        except OSError:
+            return collector.submit(report).removeprefix("bp-")
+        except CannotSubmit:
             return ""
 
     return wait_until(answer, seconds=60)

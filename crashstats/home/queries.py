@@ -9,7 +9,17 @@ from typing import Any
 from crashstats.charts import Chart, counts_by_day, daily_chart, days_between
 from crashstats.display import plural, share, text
 from crashstats.links import product_home, with_query
-from crashstats.lists import CRASH_COLUMNS, NEWEST_FIRST, CrashRow, Range, ask, is_exactly, read_crash
+from crashstats.lists import (
+    CRASH_COLUMNS,
+    NEWEST_FIRST,
+    CountedPage,
+    CountedRow,
+    CrashRow,
+    Range,
+    ask,
+    is_exactly,
+    read_crash,
+)
 from processing.schema.registry import search_field
 from processing.search import SearchBackend
 from processing.search.query import Cardinality, Facet, Histogram, Query
@@ -23,7 +33,7 @@ _PER_DAY = Histogram(search_field("date"), "day")
 
 
 @dataclass(frozen=True)
-class ProductCard:
+class ProductCard(CountedPage):
     """One product: its crashes in the range, its most crashing versions."""
 
     name: str
@@ -32,13 +42,9 @@ class ProductCard:
     versions: tuple[str, ...]
     chart: Chart
 
-    @property
-    def crashes_text(self) -> str:
-        return plural(self.crashes, "crash")
-
 
 @dataclass(frozen=True)
-class TopSignature:
+class TopSignature(CountedRow):
     """One signature with its share of all crashes in the range, in per cent."""
 
     signature: str
@@ -46,26 +52,18 @@ class TopSignature:
     crashes: int
     share: str
 
-    @property
-    def crashes_text(self) -> str:
-        return f"{self.crashes:,}"
-
 
 @dataclass(frozen=True)
-class VersionRow:
+class VersionRow(CountedRow):
     """One version of a product; ``link`` leads to its signatures."""
 
     version: str
     link: str
     crashes: int
 
-    @property
-    def crashes_text(self) -> str:
-        return f"{self.crashes:,}"
-
 
 @dataclass(frozen=True)
-class Overview:
+class Overview(CountedPage):
     """What a home page shows. ``search_works`` is false when search did not answer: then all lists are empty."""
 
     range: Range
@@ -77,10 +75,6 @@ class Overview:
     versions: tuple[VersionRow, ...] = ()
     top_signatures: tuple[TopSignature, ...] = ()
     newest: tuple[CrashRow, ...] = ()
-
-    @property
-    def crashes_text(self) -> str:
-        return plural(self.crashes, "crash")
 
     @property
     def signatures_text(self) -> str:

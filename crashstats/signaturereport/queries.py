@@ -18,6 +18,8 @@ from crashstats.lists import (
     DEFAULT_DAYS,
     NEWEST_FIRST,
     RANGES,
+    CountedPage,
+    CountedRow,
     CrashRow,
     Range,
     ask,
@@ -100,7 +102,7 @@ class Pager:
 
 
 @dataclass(frozen=True)
-class SignatureRow:
+class SignatureRow(CountedRow):
     """One signature in the list: crashes and days on which they came, within the range."""
 
     rank: int
@@ -112,13 +114,9 @@ class SignatureRow:
     last_seen: date | None
     chart: Chart
 
-    @property
-    def crashes_text(self) -> str:
-        return f"{self.crashes:,}"
-
 
 @dataclass(frozen=True)
-class SignatureList:
+class SignatureList(CountedPage):
     """The page of the list. ``search_works`` is false when search did not answer: then all lists are empty."""
 
     choices: Choices
@@ -131,10 +129,6 @@ class SignatureList:
     pager: Pager | None = None
 
     @property
-    def crashes_text(self) -> str:
-        return plural(self.crashes, "crash")
-
-    @property
     def signatures_text(self) -> str:
         return plural(self.signatures, "signature")
 
@@ -144,17 +138,13 @@ class SignatureList:
 
 
 @dataclass(frozen=True)
-class FacetRow:
+class FacetRow(CountedRow):
     """One value of a field with its count and share in per cent; ``link`` narrows the page to it, or is ""."""
 
     value: str
     crashes: int
     share: str
     link: str
-
-    @property
-    def crashes_text(self) -> str:
-        return f"{self.crashes:,}"
 
 
 @dataclass(frozen=True)
@@ -166,7 +156,7 @@ class FacetTable:
 
 
 @dataclass(frozen=True)
-class SignatureReport:
+class SignatureReport(CountedPage):
     """The page of one signature. ``search_works`` is false when search did not answer: then all lists are empty."""
 
     signature: str
@@ -183,10 +173,6 @@ class SignatureReport:
     @property
     def signature_text(self) -> str:
         return text(self.signature, limit=1_000)
-
-    @property
-    def crashes_text(self) -> str:
-        return plural(self.crashes, "crash")
 
     @property
     def api_link(self) -> str:
