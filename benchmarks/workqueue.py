@@ -96,7 +96,7 @@ def work() -> None:
     out = os.open(os.environ[STARTS], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     seconds = float(os.environ[TASK_SECONDS])
 
-    def process(crash_id: str, ruleset: str) -> processor.Received:
+    def process(crash_id: str, ruleset: str, still_ours: Callable[[], bool]) -> processor.Received:
         os.write(out, f"{crash_id} {time.time()}\n".encode())
         if seconds:
             time.sleep(seconds)

@@ -2,7 +2,9 @@
 
 Taking a message gives a lease: a token that only this attempt knows, good for ``QUEUE["lease_seconds"]`` and renewed
 by the worker as long as it lives. When the worker is killed, the lease runs out and the message comes due again; a
-worker that was merely thought dead finds its token gone, and what it did no longer counts. How an attempt ends is
+worker that was merely thought dead finds its token gone, and what it did no longer counts: it asks once more right
+before it saves a processed crash. Only a process that stands still between that question and the end of saving, for
+longer than a whole lease, can still save over a newer result. How an attempt ends is
 written by `processing.ledger`, together with the ledger.
 """
 

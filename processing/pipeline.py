@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from processing import diskspace
+from processing.diskspace import DiskFull
 from processing.errors import CrashStatsError
 from processing.rules.base import Context, Rule
 
@@ -45,8 +47,8 @@ def run(ruleset: Ruleset, ctx: Context) -> None:
     """Fill in ``ctx.processed_crash``, which holds the earlier processed crash of the same id, or ``{}``.
 
     A rule that fails leaves its name in ``failed_rules`` and a note with the class of the exception; the rules after it
-    still run. ``success`` is true when all rules had their turn.
-    Raises: NothingToBuildOn, before anything is touched, when the ruleset needs an earlier processed crash.
+    still run. ``success`` is true when all rules had their turn. A full disk is no failure of a rule: it ends the run.
+    Raises: DiskFull; NothingToBuildOn, before anything is touched, when the ruleset needs an earlier processed crash.
     """
     if not ruleset.starts_clean and not ctx.processed_crash:
         raise NothingToBuildOn(
@@ -92,8 +94,11 @@ def _run_rules(ruleset: Ruleset, ctx: Context) -> tuple[list[str], bool]:
             ctx.add_note(f"ruleset '{ruleset.name}' stopped before rule '{rule.name}': time limit reached")
             return failed, False
         try:
-            if rule.predicate(ctx):
-                rule.action(ctx)
+            with diskspace.noticed():
+                if rule.predicate(ctx):
+                    rule.action(ctx)
+        except DiskFull:
+            raise
         except Exception as exc:
             _report_failure(ruleset, rule, ctx, exc)
             failed.append(rule.name)

@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,12 +19,16 @@ from typing import Any
 import psutil
 from django.conf import settings
 
-from processing import pipeline, rulesets
-from processing.errors import CrashNotFound
+from processing import diskspace, pipeline, rulesets
+from processing.errors import CrashNotFound, CrashStatsError
 from processing.rules.base import Context
 from processing.storage import CrashStorage, get_storage
 
 _CHUNK = 1 << 20
+
+
+class NoLongerOurs(CrashStatsError):
+    """Somebody else has the crash by now; what was found out about it here was not saved."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +39,15 @@ class Received:
     received_at: datetime
 
 
-def process(crash_id: str, ruleset: str) -> Received:
+def process(crash_id: str, ruleset: str, still_ours: Callable[[], bool] = lambda: True) -> Received:
     """Fetch a crash, run the ruleset, save the processed crash. Doing it twice gives the same.
 
     A partial ruleset works on the earlier processed crash; where there is none, the full one runs instead.
+    ``still_ours`` is asked once, right before saving: whether nobody else may have saved a newer one meanwhile.
 
     Raises: CrashNotFound when storage has no such raw crash; StorageError when storage cannot be used now;
-    rulesets.UnknownRuleset; StackwalkerMissing when a rule needs it and it cannot be run. Nothing is saved then.
+    rulesets.UnknownRuleset; StackwalkerMissing when a rule needs it and it cannot be run; DiskFull and other OSErrors
+    when the working folder cannot be used; NoLongerOurs. Nothing is saved then.
     """
     storage = get_storage()
     raw_crash = storage.get_raw_crash(crash_id)
@@ -50,12 +56,14 @@ def process(crash_id: str, ruleset: str) -> Received:
     rules = rulesets.build_ruleset(ruleset)
     if not (earlier or rules.starts_clean):
         rules = rulesets.build_ruleset(rulesets.DEFAULT)
-    with _private_folder(crash_id) as folder:
+    with diskspace.noticed(), _private_folder(crash_id) as folder:
         workdir = folder / "work"
         workdir.mkdir()
         context = Context(crash_id, raw_crash, {}, earlier, workdir)
         context.dumps = _fetch_dumps(storage, context, folder)
         pipeline.run(rules, context)
+        if not still_ours():
+            raise NoLongerOurs(f"{crash_id}: another worker has it now")
         storage.save_processed_crash(crash_id, context.processed_crash)
     return facts
 

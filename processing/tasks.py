@@ -12,8 +12,10 @@ from django.db import connection
 from django_q.exceptions import TimeoutException
 
 from processing import leases, ledger, processor, rulesets
+from processing.diskspace import DiskFull
 from processing.errors import CrashNotFound, StorageError
 from processing.leases import Lease, Turns
+from processing.processor import NoLongerOurs
 from processing.stackwalker.runner import StackwalkerMissing
 from processing.storage import get_storage
 
@@ -56,11 +58,13 @@ def attempt(lease: Lease) -> None:
 def _process(lease: Lease) -> None:
     started = time.monotonic()
     try:
-        processed = processor.process(lease.crash_id, lease.ruleset)
+        processed = processor.process(lease.crash_id, lease.ruleset, lambda: leases.renew(lease))
         if ledger.is_deleted(lease.crash_id):  # meanwhile: nothing of it may come back
             get_storage().delete(lease.crash_id)
-    except (StorageError, StackwalkerMissing, OSError) as exc:  # OSError: no room for the working folder
+    except (StorageError, StackwalkerMissing, DiskFull, OSError) as exc:  # OSError: of the working folder
         _defer(lease, type(exc).__name__)
+    except NoLongerOurs as exc:
+        logger.warning("%s; what this one found out is thrown away", exc)
     except (CrashNotFound, rulesets.UnknownRuleset) as exc:
         _fail(lease, type(exc).__name__)
     except DatabaseFailure:

@@ -34,6 +34,7 @@ DOORS = {
 WITHOUT_DJANGO = (
     "signatures",
     "processing.crashid",
+    "processing.diskspace",
     "processing.errors",
     "processing.pipeline",
     "processing.rules",

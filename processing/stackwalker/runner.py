@@ -19,6 +19,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from processing import diskspace
 from processing.errors import CrashStatsError
 from processing.stackwalker import output
 
@@ -130,10 +131,11 @@ class Stackwalker:
         annotations: Mapping[str, Any],
         timeout_seconds: float | None = None,
     ) -> Walk:
-        """Walk the stacks of one dump; every kind of failure is a status, not an exception.
+        """Walk the stacks of one dump; every kind of failure is a status, not an exception, but for a full disk.
 
         Args: ``workdir`` is an existing folder for scratch files · ``symbol_folders`` hold Breakpad symbol files by
         key, the first hit counts · ``annotations`` is the raw crash · ``timeout_seconds`` shortens the limit.
+        Raises: DiskFull when the stackwalker failed and ``workdir`` has no room left; OSError when it cannot be used.
         """
         if dump.stat().st_size == 0:
             return Walk(WalkStatus.EMPTY, log="Shortcut for 0-bytes minidump.")
@@ -143,12 +145,10 @@ class Stackwalker:
         started = time.monotonic()
         return_code, timed_out = _run(command, files.stderr, min(limit, self._limits.timeout_seconds))
         seconds = time.monotonic() - started
-        log = files.read_log()
-        if timed_out:
-            return Walk(WalkStatus.TIMEOUT, return_code, log=log, seconds=seconds)
-        if return_code != 0:
-            return Walk(_status_of_failure(return_code, log), return_code, log=log, seconds=seconds)
-        return self._finished(files, log, seconds)
+        walk = self._finished(files, return_code, timed_out=timed_out, seconds=seconds)
+        if walk.status != WalkStatus.OK:
+            diskspace.prove_room(workdir, walk.log)
+        return walk
 
     def _command(
         self, dump: Path, files: _Scratch, symbol_folders: Sequence[Path], annotations: Mapping[str, Any]
@@ -170,7 +170,12 @@ class Stackwalker:
             command.append(f"--evil-json={files.annotations}")
         return [*command, str(dump)]
 
-    def _finished(self, files: _Scratch, log: str, seconds: float) -> Walk:
+    def _finished(self, files: _Scratch, return_code: int, *, timed_out: bool, seconds: float) -> Walk:
+        log = files.read_log()
+        if timed_out:
+            return Walk(WalkStatus.TIMEOUT, return_code, log=log, seconds=seconds)
+        if return_code != 0:
+            return Walk(_status_of_failure(return_code, log), return_code, log=log, seconds=seconds)
         try:
             document, cuts = output.read(files.document, self._limits.output_bytes)
         except output.TooLarge:

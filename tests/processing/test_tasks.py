@@ -1,8 +1,11 @@
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
-from processing import crashid, leases, queue, rulesets, tasks
+import pytest
+from django.db.models import F
+
+from processing import crashid, leases, ledger, queue, rulesets, tasks
 from processing.errors import CrashNotFound, StorageError
 from processing.models import Crash, QueuedCrash, SearchOutbox
 from processing.rules.base import Context, Rule
@@ -26,6 +29,23 @@ class DeletedMeanwhileRule(Rule):
     def action(self, ctx: Context) -> None:
         Crash.objects.filter(crash_id=ctx.crash_id).update(state="deleted")
         get_storage().delete(ctx.crash_id)
+
+
+class TakenOverRule(Rule):
+    """This worker is thought dead, and another one does the whole crash meanwhile."""
+
+    def action(self, ctx: Context) -> None:
+        QueuedCrash.objects.update(due_at=F("queued_at"))
+        newer = leases.take(queue.QUEUES)
+        get_storage().save_processed_crash(ctx.crash_id, {"signature": "newer"})
+        ledger.record_processed(newer, product="WaterWolf", received_at=newer.queued_at)
+
+
+class DeviceFullRule(Rule):
+    """Write to a disk without room."""
+
+    def action(self, ctx: Context) -> None:
+        Path("/dev/full").write_bytes(b"x")
 
 
 class MissingRule(Rule):
@@ -124,6 +144,26 @@ def test_longer_outages_are_tried_more_seldom(collect, rule, storage, monkeypatc
         pauses.append(round((message.due_at - before).total_seconds() + 45))
         QueuedCrash.objects.update(due_at=message.queued_at)
     assert pauses == [5, 10, 20, 40, 80, 160, 300, 300]
+
+
+def test_worker_thought_dead_does_not_save_over_what_another_one_found_later(collect, rule, storage):
+    crash_id = collect()
+    rule("TakenOverRule")
+    tasks.process_next()
+    assert storage.get_processed_crash(crash_id) == {"signature": "newer"}
+    assert state() == ("processed", "")
+    assert SearchOutbox.objects.count() == 1
+
+
+def test_full_disk_is_not_the_crashs_fault(collect, rule, storage):
+    crash_id = collect()
+    rule("DeviceFullRule")
+    tasks.process_next()
+    assert state() == ("queued", "DiskFull")
+    message = QueuedCrash.objects.get()
+    assert (message.attempts, message.deferrals) == (0, 1)
+    with pytest.raises(CrashNotFound):
+        storage.get_processed_crash(crash_id)
 
 
 def test_missing_stackwalker_is_not_the_crashs_fault(collect, rule):

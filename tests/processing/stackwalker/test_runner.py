@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from processing.diskspace import DiskFull
 from processing.stackwalker import runner
 from processing.stackwalker.runner import Limits, Stackwalker, StackwalkerMissing, Walk
 from tests import minidumps
@@ -315,3 +316,23 @@ def test_a_program_that_does_not_run_is_refused_at_once(tmp_path: Path):
     if failing := shutil.which("false"):
         with pytest.raises(StackwalkerMissing):
             Stackwalker(Path(failing))
+
+
+def test_a_stackwalker_that_fails_on_a_full_disk_is_not_the_dumps_failure(tmp_path: Path):
+    fills = program(tmp_path, 'ln -s /dev/full "$(dirname "$output")/room.probe"; exit 1')
+    with pytest.raises(DiskFull):
+        walk(Stackwalker(fills), tmp_path, b"MDMP")
+    assert not (tmp_path / "work" / "room.probe").is_symlink()
+
+
+def test_a_stackwalker_that_says_that_it_had_no_room_is_believed(tmp_path: Path):
+    says = program(tmp_path, 'echo "ERROR IoError No space left on device (os error 28)" >&2; exit 1')
+    with pytest.raises(DiskFull):
+        walk(Stackwalker(says), tmp_path, b"MDMP")
+
+
+def test_annotations_that_have_no_room_are_a_full_disk(stackwalker: Stackwalker, tmp_path: Path):
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "upload_file_minidump.dump.annotations.json").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        walk(stackwalker, tmp_path, b"MDMP", CPUMicrocodeVersion="0x1")
