@@ -46,8 +46,9 @@ _PROCESSED = f"""{_END_OF_LEASE}, entry AS (
     INSERT INTO processing_searchoutbox (crash_id, forget, created_at)
     SELECT crash_id, false, clock_timestamp() FROM entry
 )
-SELECT count(*), count(CASE WHEN EXISTS (SELECT FROM processing_searchoutbox) THEN NULL
-                            ELSE pg_notify('{OUTBOX_CHANNEL}', '') END)
+SELECT count(*),
+       count(CASE WHEN EXISTS (SELECT FROM processing_searchoutbox WHERE due_at <= statement_timestamp()) THEN NULL
+                  ELSE pg_notify('{OUTBOX_CHANNEL}', '') END)
 FROM held
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models.functions import Now
 
 
 class CrashState(models.TextChoices):
@@ -78,13 +79,19 @@ class QueuedCrash(models.Model):
 
 
 class SearchOutbox(models.Model):
-    """A processed crash that the search engine has yet to take (or to forget)."""
+    """A processed crash that the search engine has yet to take (or to forget).
+
+    One that cannot be handed over now while others can is put off: it comes due again at ``due_at``.
+    """
 
     crash_id = models.CharField(max_length=36)
     forget = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
+    due_at = models.DateTimeField(db_default=Now())
+    last_error = models.TextField(db_default="")  # why it was put off: a class, never an exception's text
 
     class Meta:
+        indexes = [models.Index(fields=["due_at", "id"], name="processing_outbox_order")]
         verbose_name_plural = "search outbox"
 
     def __str__(self) -> str:

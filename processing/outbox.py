@@ -1,7 +1,8 @@
 """From the search outbox into the search engine, in batches.
 
 A row leaves the outbox only after the engine has taken the crash durably. So search may be down for as long as it
-likes, and an indexer may be killed at any point: what it was at is done again.
+likes, and an indexer may be killed at any point: what it was at is done again. A crash that cannot be read or taken
+while others can is put off, alone.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ import logging
 import random
 import threading
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import psycopg
 from django.db import Error as DatabaseFailure
 from django.db import connection, transaction
+from django.db.models.functions import Now
 
 from processing import crashid, ledger, partitions
 from processing.errors import CrashDamaged, CrashNotFound, SearchError, StorageError
@@ -34,6 +36,8 @@ LOOK_SECONDS = 0.25
 REST_SECONDS = 3.0
 
 _FAILURES_OF_AN_OUTAGE = 3
+_SHORTEST_PUT_OFF = timedelta(seconds=5)
+_LONGEST_PUT_OFF = timedelta(hours=1)
 _LOCK = 0x6F757462  # any number that nothing else locks
 
 
@@ -61,6 +65,7 @@ def drain(stopping: threading.Event | None = None) -> int:
     """Hand all that is in the outbox to search, batch by batch, and give how many rows that were.
 
     Gives 0 at once while another process is at it: one at a time, or an older result might replace a newer one.
+    What was put off counts once, until it comes due again.
     Raises: SearchError or StorageError when either cannot be used now; what was not taken stays in the outbox.
     """
     total = 0
@@ -73,15 +78,16 @@ def _drain_batch() -> int:
     with transaction.atomic():
         if not _is_ours():
             return 0
-        rows = list(SearchOutbox.objects.order_by("id")[:BATCH])
-        latest = {row.crash_id: row.forget for row in rows}
-        crashes = _load(crash_id for crash_id, forget in latest.items() if not forget)
+        rows = list(SearchOutbox.objects.filter(due_at__lte=Now()).order_by("due_at", "id")[:BATCH])
+        latest = {row.crash_id: row.forget for row in sorted(rows, key=lambda row: row.pk)}
+        crashes, later = _load(crash_id for crash_id, forget in latest.items() if not forget)
         search = get_search()
-        if gone := latest.keys() - crashes.keys():
+        if gone := latest.keys() - crashes.keys() - later.keys():
             search.delete(gone)
-        later = _index(search, crashes) if crashes else []
-        SearchOutbox.objects.filter(id__in=[row.pk for row in rows]).delete()
-        SearchOutbox.objects.bulk_create(SearchOutbox(crash_id=crash_id) for crash_id in later)
+        if crashes:
+            later |= _index(search, crashes)
+        SearchOutbox.objects.filter(id__in=[row.pk for row in rows if row.crash_id not in later]).delete()
+        _put_off([row for row in rows if row.crash_id in later], later)
     return len(rows)
 
 
@@ -91,10 +97,24 @@ def _is_ours() -> bool:
         return bool(cursor.fetchone() == (True,))
 
 
-def _load(crash_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Give what can be searched of processed crashes; one that was deleted meanwhile, or is damaged, is left out."""
+def _put_off(rows: list[SearchOutbox], errors: dict[str, str]) -> None:
+    """Let rows come due again later: after as long again as they have waited already, within bounds."""
+    now = datetime.now(UTC)
+    for row in rows:
+        pause = min(max(now - row.created_at, _SHORTEST_PUT_OFF), _LONGEST_PUT_OFF)
+        row.due_at, row.last_error = now + pause, errors[row.crash_id]
+        logger.warning("%s: put off for %d s: %s", row.crash_id, pause.total_seconds(), row.last_error)
+    SearchOutbox.objects.bulk_update(rows, ["due_at", "last_error"])
+
+
+def _load(crash_ids: Iterable[str]) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    """Give what can be searched of processed crashes, and the class of error for those that cannot be read now.
+
+    One that was deleted meanwhile, or is damaged, is in neither. Raises: StorageError when storage as a whole is away.
+    """
     storage = get_storage()
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
+    unreadable: dict[str, str] = {}
     for crash_id in crash_ids:
         try:
             found[crash_id] = documents.searchable(storage.get_processed_crash(crash_id))
@@ -102,17 +122,22 @@ def _load(crash_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
             logger.error("it cannot be searched until it is processed again: %s", exc)
         except CrashNotFound:
             continue
-    return found
+        except StorageError as exc:
+            if not found:
+                storage.check()
+            logger.warning("%s", exc)
+            unreadable[crash_id] = type(exc).__name__
+    return found, unreadable
 
 
-def _index(search: SearchBackend, crashes: dict[str, dict[str, Any]]) -> list[str]:
-    """Index a batch, and give the ids of crashes to be tried again behind the others.
+def _index(search: SearchBackend, crashes: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """Index a batch, and give the class of error for those crashes that are to be tried again later.
 
     Raises: SearchError when search takes nothing now.
     """
     try:
         search.index(crashes)
-        return []
+        return {}
     except Exception as exc:  # whatever a crash made the engine raise
         if len(crashes) == 1 and isinstance(exc, SearchError):
             raise
@@ -120,19 +145,19 @@ def _index(search: SearchBackend, crashes: dict[str, dict[str, Any]]) -> list[st
     return _index_one_by_one(search, crashes)
 
 
-def _index_one_by_one(search: SearchBackend, crashes: dict[str, dict[str, Any]]) -> list[str]:
+def _index_one_by_one(search: SearchBackend, crashes: dict[str, dict[str, Any]]) -> dict[str, str]:
     """Let no crash stop the others: one that search cannot take now is tried again later, one that it refuses is left
     out and marked in the ledger.
 
     In random order, so that a few crashes that make search fail are not always the first to be tried.
     """
-    later: list[str] = []
+    later: dict[str, str] = {}
     done = 0
     for crash_id in random.sample(list(crashes), len(crashes)):
         try:
             search.index({crash_id: crashes[crash_id]})
-        except SearchError:
-            later.append(crash_id)
+        except SearchError as exc:
+            later[crash_id] = type(exc).__name__
             if not done and len(later) >= min(_FAILURES_OF_AN_OUTAGE, len(crashes)):
                 raise
         except Exception as exc:

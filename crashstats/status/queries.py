@@ -11,17 +11,24 @@ from typing import Any
 import django
 from django.conf import settings
 from django.db import DatabaseError, connection
+from django.db.models import Count, Q
+from django.db.models.functions import Now
 
 from processing import ledger, queue
 from processing.errors import QueueError
+from processing.models import SearchOutbox
 
 
 @dataclass(frozen=True)
 class Status:
-    """Numbers and texts only. ``ledger`` and ``queues`` are empty when the database does not answer."""
+    """Numbers and texts only. All but ``versions`` are empty when the database does not answer.
+
+    ``search``: the processed crashes that are ``waiting`` to be taken by search, and those ``put_off`` by an error.
+    """
 
     ledger: dict[str, int]
     queues: dict[str, int]
+    search: dict[str, int]
     versions: dict[str, str]
 
     @property
@@ -34,11 +41,12 @@ class Status:
 
 
 def load_status() -> Status:
-    """Give the ledger's equation, the queue lengths and what runs here."""
+    """Give the ledger's equation, the queue lengths and what runs here. Takes longer the more crashes wait."""
     try:
-        return Status(asdict(ledger.equation()), queue.waiting(), _versions(database=_database_version()))
+        versions = _versions(database=_database_version())
+        return Status(asdict(ledger.equation()), queue.waiting(), _outbox(), versions)
     except (DatabaseError, QueueError):
-        return Status({}, {}, _versions())
+        return Status({}, {}, {}, _versions())
 
 
 def read_version_file(path: Path) -> dict[str, Any]:
@@ -48,6 +56,13 @@ def read_version_file(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _outbox() -> dict[str, int]:
+    is_due = Q(due_at__lte=Now())
+    return SearchOutbox.objects.aggregate(
+        waiting=Count("id", filter=is_due), put_off=Count("id", filter=~is_due)
+    )
 
 
 def _versions(**more: str) -> dict[str, str]:

@@ -13,13 +13,20 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from crashstats.status.heartbeat import CHECKS, Heartbeat
-from crashstats.status.queries import load_status, read_version_file
+from crashstats.status.queries import Status, load_status, read_version_file
+from crashstats.status.shared import Shared
 
 
 @cache
 def _heartbeat() -> Heartbeat:
     """One per process."""
     return Heartbeat(CHECKS)
+
+
+@cache
+def _status() -> Shared[Status]:
+    """One per process."""
+    return Shared(load_status)
 
 
 @never_cache
@@ -51,7 +58,7 @@ def load_balancer_heartbeat(request: HttpRequest) -> HttpResponse:
 @require_safe
 def status(request: HttpRequest) -> HttpResponse:
     """Show the ledger's equation, the queues, and whether every part answers."""
-    context = {"status": load_status(), "parts": _heartbeat().beat()}
+    context = {"status": _status().get(), "parts": _heartbeat().beat()}
     return render(request, "status/status.html", context)
 
 
@@ -59,7 +66,7 @@ def status(request: HttpRequest) -> HttpResponse:
 @require_safe
 def status_json(request: HttpRequest) -> HttpResponse:
     """Give the same as numbers and texts; 503 while the database does not answer."""
-    found = load_status()
+    found = _status().get()
     return JsonResponse(asdict(found), status=200 if found.database_works else 503)
 
 

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings as settings_of_django
 from django.db import connection as django_connection
+from django.utils import timezone
 
 from processing import crashid, leases, ledger, outbox, queue
-from processing.errors import SearchError
+from processing.errors import SearchError, StorageError
 from processing.models import Crash, SearchOutbox
 from processing.search import get_search
 from processing.search.base import SearchBackend, SearchResult
@@ -112,13 +116,12 @@ def test_a_crash_that_search_fails_over_stops_no_other_and_is_tried_again(search
     failing = {processed("fail me") for _ in range(4)}
     fine = {processed() for _ in range(6)}
     for _ in range(100):
-        try:
+        with contextlib.suppress(SearchError):  # when it failed over the first ones, as if it were down
             outbox.drain()
-        except SearchError:
-            if fine == search.taken.keys():
-                break
     assert search.taken.keys() == fine
-    assert set(SearchOutbox.objects.values_list("crash_id", flat=True)) == failing
+    assert set(SearchOutbox.objects.values_list("crash_id", "last_error")) == {
+        (crash_id, "SearchError") for crash_id in failing
+    }
 
 
 def test_crashes_to_forget_and_crashes_deleted_meanwhile_are_removed_from_search(search, processed, storage):
@@ -140,6 +143,63 @@ def test_a_processed_crash_that_is_damaged_stops_no_other_and_leaves_search(sear
     assert outbox.drain() == 2
     assert search.taken.keys() == {fine}
     assert not SearchOutbox.objects.exists()
+
+
+@pytest.fixture
+def unreadable(storage):
+    """Choose a crash whose processed crash cannot be read now: something else is in its place."""
+
+    def unreadable(crash_id: str) -> None:
+        (path,) = Path(settings_of_django.CRASH_STORAGE["OPTIONS"]["root"]).rglob(f"{crash_id}.processed*")
+        path.unlink()
+        path.mkdir()
+
+    return unreadable
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_processed_crash_that_cannot_be_read_now_stops_no_other_and_is_tried_again(
+    search, processed, storage, unreadable, others
+):
+    stuck = processed()
+    fine = {processed() for _ in range(others)}
+    unreadable(stuck)
+    assert outbox.drain() == 1 + others
+    assert search.taken.keys() == fine
+    row = SearchOutbox.objects.get()
+    assert (row.crash_id, row.last_error) == (stuck, "StorageError")
+    assert outbox.drain() == 0
+    (path,) = Path(settings_of_django.CRASH_STORAGE["OPTIONS"]["root"]).rglob(f"{stuck}.processed*")
+    path.rmdir()
+    storage.save_processed_crash(stuck, {"uuid": stuck, "signature": "f"})
+    SearchOutbox.objects.update(due_at=row.created_at)
+    assert outbox.drain() == 1
+    assert search.taken.keys() == {stuck, *fine}
+    assert not SearchOutbox.objects.exists()
+
+
+def test_what_is_put_off_again_and_again_is_tried_more_seldom(search, processed, unreadable):
+    unreadable(processed())
+    pauses = []
+    for waited in (0, 60, 7200):
+        before = timezone.now()
+        SearchOutbox.objects.update(created_at=before - timedelta(seconds=waited), due_at=before)
+        outbox.drain()
+        pauses.append((SearchOutbox.objects.get().due_at - before).total_seconds() // 5 * 5)
+    assert pauses == [5, 60, 3600]
+
+
+def test_storage_that_is_away_leaves_everything_due(search, processed, storage, monkeypatch):
+    def away(*_: object) -> None:
+        raise StorageError("away")
+
+    for _ in range(2):
+        processed()
+    monkeypatch.setattr(storage, "get_processed_crash", away)
+    monkeypatch.setattr(storage, "check", away)
+    with pytest.raises(StorageError):
+        outbox.drain()
+    assert set(SearchOutbox.objects.values_list("last_error", flat=True)) == {""}
 
 
 def test_of_several_rows_for_one_crash_the_last_counts(search, processed):

@@ -1,11 +1,14 @@
 import json
+from datetime import timedelta
 
 import pytest
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from crashstats.status import views
 from processing import queue
+from processing.models import SearchOutbox
 from tests.crashstats.crashes import new_crash_id
 from tests.crashstats.reports.test_report_page import enter
 
@@ -13,6 +16,7 @@ from tests.crashstats.reports.test_report_page import enter
 @pytest.fixture(autouse=True)
 def no_cached_answer():
     views._heartbeat.cache_clear()
+    views._status.cache_clear()
 
 
 @pytest.mark.django_db
@@ -30,7 +34,8 @@ def test_the_status_page_shows_the_equation_and_the_queues(client, storage, sear
         "unexplained": 0,
     }
     assert shown["queues"] == {"priority": 0, "standard": 1, "reprocessing": 0}
-    assert set(shown) == {"ledger", "queues", "versions"}
+    assert shown["search"] == {"waiting": 0, "put_off": 0}
+    assert set(shown) == {"ledger", "queues", "search", "versions"}
     assert all(isinstance(version, str) for version in shown["versions"].values())
     assert "accepted" in client.get("/status/").text
 
@@ -39,6 +44,17 @@ def test_the_status_page_shows_the_equation_and_the_queues(client, storage, sear
 def test_an_unexplained_crash_is_pointed_out(client, storage, search):
     enter(new_crash_id(), "queued")
     assert "that must not be" in client.get("/status/").text
+
+
+@pytest.mark.django_db
+def test_crashes_that_search_cannot_take_are_pointed_out(client, storage, search):
+    SearchOutbox.objects.create(crash_id=new_crash_id())
+    assert "the indexer tries again" not in client.get("/status/").text
+    later = timezone.now() + timedelta(hours=1)
+    SearchOutbox.objects.create(crash_id=new_crash_id(), due_at=later, last_error="StorageError")
+    views._status.cache_clear()
+    assert json.loads(client.get("/status.json").content)["search"] == {"waiting": 1, "put_off": 1}
+    assert "1 more cannot be read from storage" in client.get("/status/").text
 
 
 @pytest.mark.django_db
