@@ -48,7 +48,9 @@ def build_application() -> Application:
             storage=storage,
             spool=spool,
             publisher=publisher,
-            throttler=Throttler(options["throttle_rules"]),
+            throttler=Throttler(
+                options["throttle_rules"], last_good=options["folder"] / "throttle_rules.toml"
+            ),
             recent=RecentReports(
                 options["folder"] / "recent_reports", window_seconds=options["deduplicate_seconds"]
             ),

@@ -1,7 +1,7 @@
 """The conditions that a throttle rule can name: each is made from one table of the rules' file.
 
-A condition reads one annotation and compares its text. An annotation that is missing never matches, unless the
-condition says ``or_missing`` or ``not``.
+A condition reads one annotation and compares its text, or a value inside of it when the text is JSON. An annotation
+that is missing never matches, unless the condition says ``or_missing`` or ``not``.
 """
 
 from __future__ import annotations
@@ -14,6 +14,10 @@ from datetime import date
 from typing import Any
 
 _BUILD_ID = re.compile(r"20\d{12}", re.ASCII)
+#: Firefox's environment is some 60,000 characters with 3,000 values. What is beyond these bounds is not looked into.
+_LONGEST_JSON = 1024 * 1024
+_MOST_JSON_MARKS = 20_000
+_PATH = "a path such as system.os.name"
 
 
 class BadRules(Exception):
@@ -22,6 +26,39 @@ class BadRules(Exception):
 
 #: Tells whether a value matches on a day; the value is a text, or anything when it was taken out of JSON.
 Test = Callable[[Any, date], bool]
+
+
+class Facts:
+    """What conditions look at: the annotations of one report, and the day.
+
+    Annotations are made into text, and JSON inside of them is parsed, once for all conditions of all rules.
+    """
+
+    def __init__(self, annotations: Mapping[str, Any], today: date) -> None:
+        self.annotations = annotations
+        self.today = today
+        self._texts: dict[str, str] = {}
+        self._parsed: dict[str, Any] = {}
+
+    def text(self, name: str) -> str:
+        """Give an annotation that is there as rules see it."""
+        value = self.annotations[name]
+        if isinstance(value, str):
+            return value
+        if name not in self._texts:
+            self._texts[name] = as_text(value)
+        return self._texts[name]
+
+    def inside(self, name: str, path: tuple[str, ...]) -> Any:
+        """Follow a path into the JSON of an annotation that is there; None when it is not as expected on the way."""
+        if name not in self._parsed:
+            self._parsed[name] = _parse(self.annotations[name])
+        value = self._parsed[name]
+        for key in path:
+            if not isinstance(value, dict):
+                return None
+            value = value.get(key)
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +71,15 @@ class Condition:
     or_missing: bool = False
     negated: bool = False
 
-    def matches(self, annotations: Mapping[str, Any], today: date) -> bool:
-        return self._holds(annotations, today) is not self.negated
+    def matches(self, facts: Facts) -> bool:
+        return self._holds(facts) is not self.negated
 
-    def _holds(self, annotations: Mapping[str, Any], today: date) -> bool:
-        if self.annotation not in annotations:
+    def _holds(self, facts: Facts) -> bool:
+        if self.annotation not in facts.annotations:
             return self.or_missing
-        value = as_text(annotations[self.annotation])
-        if not self.json_path:
-            return self.test(value, today)
-        return self.test(_inside(value, self.json_path), today)
+        if self.json_path:
+            return self.test(facts.inside(self.annotation, self.json_path), facts.today)
+        return self.test(facts.text(self.annotation), facts.today)
 
 
 def as_text(value: Any) -> str:
@@ -58,7 +94,7 @@ def build(table: Mapping[str, Any], lists: Mapping[str, Sequence[str]]) -> Condi
     """
     table = dict(table)
     annotation = _take(table, "annotation", str, "the name of an annotation")
-    json_path = tuple(filter(None, _take(table, "json", str, "a path such as system.os.name", "").split(".")))
+    json_path = _take_path(table)
     or_missing = _take(table, "or_missing", bool, "true or false", False)
     negated = _take(table, "not", bool, "true or false", False)
     any_case = _take(table, "any_case", bool, "true or false", False)
@@ -72,7 +108,7 @@ def build(table: Mapping[str, Any], lists: Mapping[str, Sequence[str]]) -> Condi
         raise BadRules(f"the condition on {annotation}: any_case goes with `is` only")
     try:
         test = _is_in_any_case(argument) if any_case else _TESTS[name](argument, lists)
-    except (TypeError, ValueError, KeyError) as exc:
+    except (TypeError, ValueError) as exc:
         raise BadRules(f"the condition on {annotation}: {name} = {argument!r}: {exc}") from None
     return Condition(annotation, test, json_path, or_missing, negated)
 
@@ -84,30 +120,42 @@ def _take(table: dict[str, Any], key: str, kind: type, what: str, default: Any =
     return value
 
 
-def _inside(text: str, path: tuple[str, ...]) -> Any:
-    """Follow a path into JSON text; None when anything on the way is not as expected."""
+def _take_path(table: dict[str, Any]) -> tuple[str, ...]:
+    if "json" not in table:
+        return ()
+    path = tuple(_take(table, "json", str, _PATH).split("."))
+    if not all(path):
+        raise BadRules(f"a condition has json = {'.'.join(path)!r}; expected {_PATH}")
+    return path
+
+
+def _parse(text: Any) -> Any:
+    """Read the JSON of an annotation; None when it is none, or more of it than a rule may cost.
+
+    Commas and brackets are counted without looking whether they stand in a string: that bounds the values, each of
+    which takes far more memory than its text. Python's parser itself gives up at some depth.
+    """
+    if not isinstance(text, str) or len(text) > _LONGEST_JSON:
+        return None
+    if sum(map(text.count, ",[{")) > _MOST_JSON_MARKS:
+        return None
     try:
-        value = json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError):
         return None
-    for key in path:
-        if not isinstance(value, dict):
-            return None
-        value = value.get(key)
-    return value
 
 
 def _texts(argument: Any) -> tuple[str, ...]:
-    texts = (argument,) if isinstance(argument, str) else tuple(argument)
-    if not texts or not all(isinstance(text, str) for text in texts):
+    texts = [argument] if isinstance(argument, str) else argument
+    if not isinstance(texts, list | tuple) or not texts or not all(isinstance(text, str) for text in texts):
         raise TypeError("expected a text or a list of texts")
-    return texts
+    return tuple(texts)
 
 
 def _present(argument: Any, _: Any) -> Test:
     if argument is not True:
         raise TypeError("expected true; for the opposite add not = true")
-    return lambda value, today: True
+    return lambda value, today: value is not None
 
 
 def _is(argument: Any, _: Any) -> Test:
@@ -121,7 +169,7 @@ def _is_in_any_case(argument: Any) -> Test:
 
 
 def _in_list(argument: Any, lists: Mapping[str, Sequence[str]]) -> Test:
-    if argument not in lists:
+    if not isinstance(argument, str) or argument not in lists:
         raise ValueError(f"there is no such list under [lists]; there are {', '.join(lists) or 'none'}")
     return _is(lists[argument], lists)
 
@@ -132,14 +180,17 @@ def _starts_with(argument: Any, _: Any) -> Test:
 
 
 def _sorts_before(argument: Any, _: Any) -> Test:
-    (limit,) = _texts(argument)
-    return lambda value, today: isinstance(value, str) and value < limit
+    if not isinstance(argument, str):
+        raise TypeError("expected a text")
+    return lambda value, today: isinstance(value, str) and value < argument
 
 
 def _number_between(argument: Any, _: Any) -> Test:
-    low, high = argument
-    if not all(type(limit) is int for limit in (low, high)):
+    if not isinstance(argument, list) or [type(limit) for limit in argument] != [int, int]:
         raise TypeError("expected two whole numbers")
+    low, high = argument
+    if low > high:
+        raise ValueError("expected the smaller number first")
     return lambda value, today: type(value) is int and low <= value <= high
 
 

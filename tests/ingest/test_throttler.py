@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
+import re
+import threading
+import tracemalloc
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ingest.conditions import BadRules
-from ingest.throttler import SHIPPED, Decision, Result, RuleSet, Throttler, load, parse
+from ingest.conditions import BadRules, Facts
+from ingest.throttler import SHIPPED, Decision, Result, RuleSet, Throttler, load, parse, rules_path
 
 TODAY = date(2020, 5, 27)
 MOZILLA = load(SHIPPED / "mozilla.toml")
@@ -218,6 +222,46 @@ def test_what_says_nothing_of_old_windows_does_not_match(environment: Any) -> No
     assert decide(esr(environment), digest_above(RULE_12, 25)).rule == "is_alpha_beta_esr"
 
 
+class TestJsonInsideAnAnnotation:
+    def test_it_is_read_once_for_all_conditions(self) -> None:
+        facts = Facts({"TelemetryEnvironment": json.dumps(windows(7601)), "Notes": ["no text"]}, TODAY)
+        inside = facts.inside("TelemetryEnvironment", ("system", "os"))
+        assert inside == {"name": "Windows_NT", "windowsBuildNumber": 7601}
+        assert facts.inside("TelemetryEnvironment", ("system", "os")) is inside
+        assert facts.text("Notes") is facts.text("Notes")
+
+    def test_a_usual_environment_is_within_the_bounds(self) -> None:
+        addon = {"version": "1.2.3", "type": "extension", "isSystem": False, "installDay": 18000}
+        environment = {
+            **windows(7601),
+            "addons": {f"addon{number}@example.org": addon for number in range(3000)},
+        }
+        assert len(json.dumps(environment)) > 200_000
+        assert decide(esr(environment), digest_above(RULE_12, 25)).rule == RULE_12
+
+    @pytest.mark.parametrize(
+        "ballast",
+        ["[" + "[]," * 7_000_000 + "[]]", '"' + "x" * 1_048_576 + '"', "[" + "[]," * 10_000 + "[]]"],
+        ids=["20 MB of empty lists", "a long text", "many values"],
+    )
+    def test_beyond_the_bounds_it_is_not_read(self, ballast: str) -> None:
+        crash = esr(f'{{"ballast": {ballast}, {json.dumps(windows(7601))[1:]}')
+        tracemalloc.start()
+        try:
+            assert decide(crash, digest_above(RULE_12, 25)).rule == "is_alpha_beta_esr"
+            assert tracemalloc.get_traced_memory()[1] < 100_000
+        finally:
+            tracemalloc.stop()
+
+    def test_it_is_present_only_when_it_is_there(self) -> None:
+        rules = parse(
+            '[[rule]]\nname = "a"\nwhen = [{annotation = "b", json = "c.d", present = true}]\nresult = "accept"'
+        )
+        assert decide({"b": '{"c": {"d": 0}}'}, rules=rules).rule == "a"
+        for text in ('{"c": {"d": null}}', '{"c": {}}', "no JSON"):
+            assert decide({"b": text}, rules=rules).rule == "NO_MATCH"
+
+
 def test_the_accept_all_rules_accept_all() -> None:
     for crash in ({}, {"ProductName": "whatever"}):
         assert decide(crash, rules=ACCEPT_ALL) == Decision(Result.ACCEPT, "accept_everything", 100)
@@ -251,6 +295,20 @@ def test_products_are_filled_in_from_the_names_other_reporters_use() -> None:
         assert annotations == {**sent, "ProductName": product, "Version": version}
 
 
+def test_mozillas_rules_know_no_other_names_until_the_lines_of_their_comment_are_added() -> None:
+    text = (SHIPPED / "mozilla.toml").read_text()
+    breakpad = {"prod": "Firefox", "ver": "2.4.1"}
+    for rules, rule in ((parse(text), "unsupported_product"), (parse(uncommented(text)), "accept_everything")):
+        annotations = dict(breakpad)
+        rules.prepare(annotations)
+        assert decide(annotations, rules=rules).rule == rule
+
+
+def uncommented(text: str) -> str:
+    """Put the lines that a comment shows, three blanks in, into force."""
+    return re.sub(r"^#   ", "", text, flags=re.MULTILINE)
+
+
 def test_cut_annotations_are_joined() -> None:
     annotations = {
         "url__1": "ab",
@@ -265,6 +323,21 @@ def test_cut_annotations_are_joined() -> None:
     assert annotations["url"] == "abcd"
     assert annotations["own"] == "1"
     assert "gap" not in annotations
+
+
+def test_what_was_added_before_saving_can_be_taken_out_again() -> None:
+    sent = {"_productName": "App", "ver": "1", "url__1": "ab", "url__2": "cd", "own": "1", "own__1": "2"}
+    annotations = dict(sent)
+    ACCEPT_ALL.prepare(annotations)
+    assert sorted(ACCEPT_ALL.undo_prepare(annotations)) == ["ProductName", "Version", "url"]
+    assert annotations == sent
+    others = {"ProductName": "Firefox", "prod": "x"}
+    assert ACCEPT_ALL.undo_prepare(others) == []
+
+
+def test_a_bracket_in_a_pattern_stands_for_itself() -> None:
+    rules = parse('[remove]\n"*" = ["a[b]*"]\n[[rule]]\nname = "all"\nresult = "accept"')
+    assert rules.removed_names({"ab1": "1", "a[b]1": "2"}) == ["a[b]1"]
 
 
 def test_annotations_are_removed_by_name_pattern_and_product() -> None:
@@ -306,8 +379,15 @@ RULE = '[[rule]]\nname = "all"\nresult = "accept"\n'
         ('[[rule]]\nname = "a"\nresult = "accept"\nwhen = [{annotation = "b", number_between = [1]}]', "on b"),
         ('[[rule]]\nname = "a"\nresult = "accept"\nwhen = [{annotation = "b", number_between = ["1", 2]}]', "whole"),
         ('[[rule]]\nname = "a"\nresult = "accept"\nwhen = [{annotation = "b", build_older_than_days = "x"}]', "days"),
-        ('[[rule]]\nname = "a"\nresult = "accept"\nwhen = ["b"]', "rule a"),
-        ('[[rule]]\nname = "a"\nresult = "accept"\nwhen = 5', "rule a"),
+        ('[[rule]]\nname = "a"\nresult = "accept"\nwhen = [{annotation = "b", number_between = [2, 1]}]', "smaller"),
+        ('[[rule]]\nname = "a"\nresult = "accept"\nwhen = [{annotation = "b", sorts_before = ["x"]}]', "a text"),
+        ('[[rule]]\nname = "a"\nresult = "accept"\nwhen = [{annotation = "b", is = {c = 1}}]', "a list of texts"),
+        ('[[rule]]\nname = "a"\nresult = "accept"\nwhen = [{annotation = "b", in_list = ["c"]}]', "no such list"),
+        ('[[rule]]\nname = "a"\nresult = "accept"\nwhen = [{annotation = "b", json = "", is = "x"}]', "a path"),
+        ('[[rule]]\nname = "a"\nresult = "accept"\nwhen = [{annotation = "b", json = "c..d", is = "x"}]', "'c..d'"),
+        ('[[rule]]\nname = "a"\nresult = "accept"\nwhen = ["b"]', "rule a: when = .*a list of conditions"),
+        ('[[rule]]\nname = "a"\nresult = "accept"\nwhen = {annotation = "b", is = "x"}', "a list of conditions"),
+        ('[[rule]]\nname = "a"\nresult = "accept"\nwhen = 5', "a list of conditions"),
         ('[[rule]]\nname = "a"\nresult = "accept"\nwhen = [{annotation = "b", sorts_before = "x", any_case = true}]',
          "any_case goes with"),
         ('[remove]\n"*" = "Email"\n' + RULE, "\\[remove\\]: every value is a list"),
@@ -329,7 +409,7 @@ def test_a_changed_file_is_read_again_and_a_broken_one_is_not_used(
 ) -> None:
     path = tmp_path / "rules.toml"
     path.write_text(RULE)
-    throttler = Throttler(path, check_every_seconds=0)
+    throttler = Throttler(path, last_good=tmp_path / "last_good", check_every_seconds=0)
     assert [rule.name for rule in throttler.rules.rules] == ["all"]
     path.write_text(RULE.replace("all", "first") + RULE)
     assert [rule.name for rule in throttler.rules.rules] == ["first", "all"]
@@ -338,6 +418,75 @@ def test_a_changed_file_is_read_again_and_a_broken_one_is_not_used(
     assert "the changed file is not used" in caplog.text
     path.unlink()
     assert [rule.name for rule in throttler.rules.rules] == ["first", "all"]
+
+
+def names(throttler: Throttler) -> list[str]:
+    return [rule.name for rule in throttler.rules.rules]
+
+
+class TestProcessesOfOneCollector:
+    """Forked processes share what was read before; here each is a throttler, copied where a fork would."""
+
+    @pytest.fixture
+    def path(self, tmp_path: Path) -> Path:
+        path = tmp_path / "rules.toml"
+        path.write_text(RULE)
+        return path
+
+    def start(self, path: Path) -> Throttler:
+        return Throttler(path, last_good=path.with_name("last_good"), check_every_seconds=0)
+
+    def test_one_that_is_forked_after_the_file_became_wrong_decides_as_the_others(self, path: Path) -> None:
+        starting = self.start(path)
+        older, newer = (fork(starting) for _ in range(2))
+        path.write_text(RULE.replace("all", "second"))
+        assert names(older) == ["second"]
+        path.write_text("broken")
+        assert names(older) == ["second"]
+        assert names(newer) == ["second"]
+        path.write_text(RULE.replace("all", "third"))
+        assert names(newer) == names(older) == ["third"]
+
+    def test_one_that_never_saw_the_last_good_file_follows_those_that_did(self, path: Path) -> None:
+        starting = self.start(path)
+        quick, slow = (fork(starting) for _ in range(2))
+        path.write_text("broken")
+        assert names(slow) == ["all"]
+        path.write_text(RULE.replace("all", "second"))
+        assert names(quick) == ["second"]
+        path.write_text("broken again")
+        assert names(slow) == names(quick) == ["second"]
+
+    def test_a_collector_that_starts_anew_knows_nothing_of_the_rules_of_its_last_run(
+        self, path: Path
+    ) -> None:
+        self.start(path)
+        path.write_text(RULE.replace("all", "second"))
+        starting = self.start(path)
+        path.write_text("broken")
+        assert names(fork(starting)) == ["second"]
+
+    def test_without_room_for_the_copy_each_goes_on_with_what_it_has(
+        self, path: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        throttler = Throttler(path, last_good=path / "no folder", check_every_seconds=0)
+        assert "no copy of them could be kept" in caplog.text
+        path.write_text("broken")
+        assert names(throttler) == ["all"]
+
+
+def fork(throttler: Throttler) -> Throttler:
+    """Give what a process has of it that is forked now."""
+    forked = copy.copy(throttler)
+    forked._lock = threading.Lock()
+    return forked
+
+
+def test_a_file_whose_name_ends_like_one_that_ships_is_still_itself(tmp_path: Path) -> None:
+    (tmp_path / "rules.toml").write_text(RULE)
+    (tmp_path / "rules.toml.toml").write_text("broken")
+    assert [rule.name for rule in load(rules_path(str(tmp_path / "rules.toml"))).rules] == ["all"]
+    assert rules_path("mozilla") == SHIPPED / "mozilla.toml"
 
 
 def test_the_explanation_names_every_rule_up_to_the_one_that_decides() -> None:
