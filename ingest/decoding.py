@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any, cast
+
+from zlib_ng import zlib_ng
 
 from ingest.errors import MalformedPayload, PayloadTooLarge, UnsupportedEncoding
 from ingest.limits import Limits
@@ -15,8 +16,12 @@ from ingest.limits import Limits
 Read = Callable[[int], bytes]
 
 PIECE_BYTES = 128 * 1024
+_CRUMB_BYTES = 16 * 1024
 _GZIP_MAGIC = b"\x1f\x8b"
+#: Each member costs as much as 400 bytes of usual gzip data, even when it takes 20 bytes and gives none.
+_MOST_GZIP_MEMBERS = 1000
 _ZSTD_WINDOW_BYTES = 8 * 1024 * 1024
+_InflateError = cast("type[Exception]", zlib_ng.error)  # declared there as an exception, not as its type
 
 
 @dataclass(slots=True)
@@ -31,10 +36,12 @@ def pieces(encoding: str, read: Read, limits: Limits, clock: Clock | None = None
 
     Args: ``encoding`` is the header's value: none, ``identity``, ``gzip``, ``x-gzip``, ``deflate`` or ``zstd``, in any
     case.
-    Raises: UnsupportedEncoding at once for another one; while reading MalformedPayload ``bad_gzip``, ``bad_deflate`` or
-    ``bad_zstd`` for a body that is not what it says, and PayloadTooLarge for one that grows too large.
+    Raises: UnsupportedEncoding at once for another one; while reading MalformedPayload ``bad_gzip`` (also for more than
+    1,000 members), ``bad_deflate`` or ``bad_zstd`` for a body that is not what it says, PayloadTooLarge for one that
+    grows too large, and what ``read`` raises.
     """
     encoding = encoding.strip().lower()
+    read = _without_crumbs(read)
     if encoding in ("", "identity"):
         return iter(lambda: read(PIECE_BYTES), b"")
     try:
@@ -46,6 +53,21 @@ def pieces(encoding: str, read: Read, limits: Limits, clock: Clock | None = None
 
 def is_compressed(encoding: str) -> bool:
     return encoding.strip().lower() not in ("", "identity")
+
+
+def _without_crumbs(read: Read) -> Read:
+    """Wait for 16 KB where a client sends a few bytes at a time: the smallest piece costs as much as a large one."""
+
+    def gathered(size: int) -> bytes:
+        piece = read(size)
+        if not piece or len(piece) >= _CRUMB_BYTES:
+            return piece
+        crumbs = bytearray(piece)
+        while len(crumbs) < _CRUMB_BYTES and (piece := read(size - len(crumbs))):
+            crumbs += piece
+        return bytes(crumbs)
+
+    return gathered
 
 
 def _bounded(
@@ -78,22 +100,25 @@ def _bounded(
 def _gunzip(read: Read) -> Iterator[bytes]:
     """All members of a gzip stream; what follows the last one is ignored, as the field's collectors do."""
     data = read(PIECE_BYTES)
-    while True:
-        member = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    for _ in range(_MOST_GZIP_MEMBERS):
+        member = zlib_ng.decompressobj(zlib_ng.MAX_WBITS | 16)
         yield from _inflate(member, data, read, "bad_gzip")
         data = member.unused_data
         if len(data) < len(_GZIP_MAGIC):
             data += read(PIECE_BYTES)
         if not data.startswith(_GZIP_MAGIC):
+            _skip_rest(read)
             return
+    raise MalformedPayload("bad_gzip")
 
 
 def _undeflate(read: Read) -> Iterator[bytes]:
     """``deflate`` is zlib's format by the book (RFC 9110), and the bare stream from those who never read it."""
     data = read(PIECE_BYTES)
     by_the_book = len(data) > 1 and data[0] & 0x0F == 8 and (data[0] << 8 | data[1]) % 31 == 0
-    stream = zlib.decompressobj(zlib.MAX_WBITS if by_the_book else -zlib.MAX_WBITS)
-    return _inflate(stream, data, read, "bad_deflate")
+    stream = zlib_ng.decompressobj(zlib_ng.MAX_WBITS if by_the_book else -zlib_ng.MAX_WBITS)
+    yield from _inflate(stream, data, read, "bad_deflate")
+    _skip_rest(read)
 
 
 def _inflate(stream: Any, data: bytes, read: Read, code: str) -> Iterator[bytes]:
@@ -109,8 +134,14 @@ def _inflate(stream: Any, data: bytes, read: Read, code: str) -> Iterator[bytes]
                 data = read(PIECE_BYTES)
                 if not data:
                     raise MalformedPayload(code)
-    except zlib.error:
+    except _InflateError:
         raise MalformedPayload(code) from None
+
+
+def _skip_rest(read: Read) -> None:
+    """Leave nothing on the connection: its client may not read the answer before all is sent, and may send again."""
+    while read(PIECE_BYTES):
+        pass
 
 
 class _Source:
