@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from ingest.spool import Spool
 from ingest.submission import CannotSubmit, Report, encode, load_report
 from processing import crashid
 from processing.errors import QueueError
+from processing.storage import keys
 from processing.storage.memory import MemoryCrashStorage
 from tests.ingest.process import CHECKOUT, CollectorProcess, run_collector
 from tests.waiting import wait_until
@@ -29,6 +31,26 @@ def collector(
     collector_database: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[CollectorProcess]:
     with run_collector(tmp_path_factory.mktemp("commands"), collector_database) as running:
+        yield running
+
+
+SAMPLES = "".join(
+    f'[[rule]]\nname = "sample_{number}"\nsample = {{ percent = 50, then = "accept", otherwise = "continue" }}\n'
+    for number in range(9)
+)
+
+
+@pytest.fixture(scope="module")
+def sampling_collector(
+    collector_database: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[CollectorProcess]:
+    """A collector whose rules are nine samples of a half, and an acceptance of the rest."""
+    var = tmp_path_factory.mktemp("samples")
+    rules = var / "rules.toml"
+    rules.write_text(
+        '[fill_in]\nProductName = ["prod"]\n' + SAMPLES + '[[rule]]\nname = "rest"\nresult = "accept"\n'
+    )
+    with run_collector(var, collector_database, THROTTLE_RULES=str(rules)) as running:
         yield running
 
 
@@ -150,12 +172,65 @@ class TestThrottle:
         done = collector.manage("throttle", "--file", "-", stdin=raw_crash)
         assert "ACCEPT by accept_everything" in done.stdout
 
+    @pytest.mark.parametrize("how", [[], ["--json"]], ids=["form data", "JSON"])
+    def test_a_stored_crash_draws_as_it_did_when_it_came(
+        self, sampling_collector: CollectorProcess, report: Path, how: list[str]
+    ) -> None:
+        """By another digest one crash in three would come to the same rule by chance, so four are asked about."""
+        annotations = {"prod": "WaterWolf", "url__1": "ab", "url__2": "cd"}
+        (report / "annotations.json").write_text(json.dumps(annotations))
+        for _ in range(4):
+            (report / "upload_file_minidump").write_bytes(os.urandom(8))
+            (crash_id,) = submit(sampling_collector, str(report), *how)
+            raw_crash = sampling_collector.storage.get_raw_crash(crash_id)
+            assert (raw_crash["ProductName"], raw_crash["url"]) == ("WaterWolf", "abcd")
+            done = sampling_collector.manage("throttle", "--file", "-", stdin=json.dumps(raw_crash).encode())
+            assert f"ACCEPT by {raw_crash['metadata']['throttle_rule']}\n" in done.stdout, done.stderr
+            assert "taken for added by the collector: ProductName, url" in done.stdout
+            assert "samples may have been drawn otherwise" not in done.stdout
+
+    def test_a_stored_crash_is_decided_as_on_its_day(self, collector: CollectorProcess) -> None:
+        raw_crash = {
+            "ProductName": "Firefox",
+            "BuildID": "20200101000000",
+            "Version": "1",
+            "metadata": {
+                "collector_notes": ["Removed Email from raw crash.", "Removed a\nb from raw crash."],
+                "dump_checksums": {},
+            },
+            "submitted_timestamp": "2020-01-02T00:00:00+00:00",
+        }
+        command = ("throttle", "--rules", "mozilla", "--file", "-")
+        done = collector.manage(*command, stdin=json.dumps(raw_crash).encode())
+        assert "ACCEPT by accept_everything" in done.stdout
+        assert "decided as on 2020-01-02, the day it came" in done.stdout
+        assert (
+            "removed before it was stored, so samples may have been drawn otherwise: Email, 'a\\nb'"
+            in done.stdout
+        )
+        del raw_crash["metadata"]
+        done = collector.manage(*command, stdin=json.dumps(raw_crash).encode())
+        assert "REJECT by has_old_buildid" in done.stdout
+        raw_crash["metadata"] = {"dump_checksums": {}}
+        raw_crash["submitted_timestamp"] = "yesterday"
+        done = collector.manage(*command, stdin=json.dumps(raw_crash).encode())
+        assert "submitted_timestamp is 'yesterday'; expected a time such as" in done.stderr
+
     def test_it_counts_what_rules_would_have_done_to_a_day(
         self, collector: CollectorProcess, report: Path
     ) -> None:
-        submit(collector, str(report))
+        submit(collector, str(report), "--annotation", "Email=x")
+        crash_id = crashid.create()
+        damaged = collector.var / "crashes" / keys.file_folder(crash_id) / f"{crash_id}{keys.UNIT_SUFFIX}"
+        damaged.parent.mkdir(parents=True, exist_ok=True)
+        damaged.write_bytes(b"")
         done = collector.manage("throttle", "--rules", "mozilla", "--day", f"{datetime.now(UTC):%Y-%m-%d}")
         assert "REJECT by unsupported_product" in done.stdout
+        assert " of them lost annotations before they were stored" in done.stdout
+        assert "1 more are damaged and were left out" in done.stdout
+        damaged.unlink()
+        done = collector.manage("throttle", "--day", "today")
+        assert "'today' is no day; expected YYYY-MM-DD" in done.stderr
 
     def test_wrong_rules_and_wrong_files_are_named(self, collector: CollectorProcess, tmp_path: Path) -> None:
         rules = tmp_path / "rules.toml"

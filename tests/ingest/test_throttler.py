@@ -298,7 +298,10 @@ def test_products_are_filled_in_from_the_names_other_reporters_use() -> None:
 def test_mozillas_rules_know_no_other_names_until_the_lines_of_their_comment_are_added() -> None:
     text = (SHIPPED / "mozilla.toml").read_text()
     breakpad = {"prod": "Firefox", "ver": "2.4.1"}
-    for rules, rule in ((parse(text), "unsupported_product"), (parse(uncommented(text)), "accept_everything")):
+    for rules, rule in (
+        (parse(text), "unsupported_product"),
+        (parse(uncommented(text)), "accept_everything"),
+    ):
         annotations = dict(breakpad)
         rules.prepare(annotations)
         assert decide(annotations, rules=rules).rule == rule
