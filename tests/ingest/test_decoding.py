@@ -15,6 +15,7 @@ from ingest import decoding
 from ingest.decoding import PIECE_BYTES
 from ingest.errors import ClientTimeout, MalformedPayload, PayloadTooLarge, UnsupportedEncoding
 from ingest.limits import Limits
+from tests.ingest.make_limits import make_limits
 from tests.ingest.process import CollectorProcess, read_response
 from tests.ingest.reports import Request, valid
 
@@ -36,7 +37,7 @@ class Wire:
 
 
 def decoded(encoding: str, body: bytes, piece_bytes: int = 65_536, limits: Limits | None = None) -> bytes:
-    return b"".join(decoding.pieces(encoding, Wire(body, piece_bytes).read, limits or Limits()))
+    return b"".join(decoding.pieces(encoding, Wire(body, piece_bytes).read, limits or make_limits()))
 
 
 def refusal(encoding: str, body: bytes, piece_bytes: int = 65_536) -> str:
@@ -105,7 +106,7 @@ class TestUsualBodies:
     def test_other_encodings_are_refused_before_anything_is_read(self) -> None:
         wire = Wire(TEXT)
         with pytest.raises(UnsupportedEncoding):
-            decoding.pieces("br", wire.read, Limits())
+            decoding.pieces("br", wire.read, make_limits())
         assert wire.taken == 0
 
     def test_what_reading_raises_comes_through(self) -> None:
@@ -114,13 +115,14 @@ class TestUsualBodies:
 
         for encoding in ("", "gzip", "deflate", "zstd"):
             with pytest.raises(ClientTimeout):
-                list(decoding.pieces(encoding, read, Limits()))
+                list(decoding.pieces(encoding, read, make_limits()))
 
     def test_pieces_are_neither_large_nor_many(self) -> None:
         for encoding, body in (("", TEXT), ("gzip", GZIP), ("deflate", zlib.compress(TEXT))):
             for piece_bytes in (1, 10_000_000):
                 sizes = [
-                    len(piece) for piece in decoding.pieces(encoding, Wire(body, piece_bytes).read, Limits())
+                    len(piece)
+                    for piece in decoding.pieces(encoding, Wire(body, piece_bytes).read, make_limits())
                 ]
                 assert max(sizes) <= PIECE_BYTES
                 assert len(sizes) <= len(TEXT) // 16_384 + 2
@@ -162,14 +164,14 @@ class TestMembers:
     def test_a_flood_of_empty_members_is_not_read_to_its_end(self) -> None:
         wire = Wire(gzip.compress(b"") * 500_000)
         with pytest.raises(MalformedPayload, match="bad_gzip"):
-            list(decoding.pieces("gzip", wire.read, Limits()))
+            list(decoding.pieces("gzip", wire.read, make_limits()))
         assert wire.taken <= PIECE_BYTES
 
     @pytest.mark.parametrize("rest", [b"\x1f", b"\0" * 600_000, b"\x1f\x8a" * 300_000])
     @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
     def test_what_follows_is_read_but_means_nothing(self, encoding: str, rest: bytes) -> None:
         wire = Wire((GZIP if encoding == "gzip" else zlib.compress(TEXT)) + rest)
-        assert b"".join(decoding.pieces(encoding, wire.read, Limits())) == TEXT
+        assert b"".join(decoding.pieces(encoding, wire.read, make_limits())) == TEXT
         assert wire.taken == len(wire.body)
 
     def test_a_connection_can_be_used_again_after_it(self, collector: CollectorProcess) -> None:
@@ -192,7 +194,7 @@ def _first_answer(connection: socket.socket) -> bytes:
 
 
 class TestBombs:
-    LIMITS = Limits(ratio=10, ratio_free_bytes=PIECE_BYTES * 10)
+    LIMITS = make_limits(ratio=10, ratio_free_bytes=PIECE_BYTES * 10)
 
     @pytest.mark.parametrize("encoding", ["gzip", "deflate", "zstd"])
     def test_they_are_left_as_soon_as_they_have_grown_too_large(self, encoding: str) -> None:
@@ -208,7 +210,7 @@ class TestBombs:
 
     def test_one_of_500_mb_takes_little_memory(self) -> None:
         bomb = gzip.compress(bytes(10_000_000)) * 50
-        generous = Limits(ratio=10_000)
+        generous = make_limits(ratio=10_000)
         tracemalloc.start()
         try:
             size = sum(len(piece) for piece in decoding.pieces("gzip", Wire(bomb).read, generous))
@@ -219,10 +221,10 @@ class TestBombs:
         assert peak < 1_500_000
 
     def test_the_ratio_counts_what_came_over_the_wire_to_the_byte(self) -> None:
-        limits = Limits(ratio=500, ratio_free_bytes=1000)
+        limits = make_limits(ratio=500, ratio_free_bytes=1000)
         body = bytes(2_000_000)
         wire = gzip.compress(body).ljust(4000, b"\0")
         assert decoded("gzip", wire, limits=limits) == body
         with pytest.raises(PayloadTooLarge, match="compression_ratio"):
             decoded("gzip", wire[:-1], limits=limits)
-        assert decoded("gzip", gzip.compress(bytes(1000)), limits=Limits(ratio=1, ratio_free_bytes=1000))
+        assert decoded("gzip", gzip.compress(bytes(1000)), limits=make_limits(ratio=1, ratio_free_bytes=1000))

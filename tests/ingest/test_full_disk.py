@@ -11,12 +11,12 @@ from psycopg.conninfo import conninfo_to_dict
 from ingest import metrics
 from ingest.deduplication import RecentReports
 from ingest.errors import Overloaded
-from ingest.limits import Limits
 from ingest.mover import Moved, Mover
 from ingest.payload import CrashReport, parse_payload
 from ingest.publisher import Publisher
 from ingest.spool import Spool
 from processing.storage.memory import MemoryCrashStorage
+from tests.ingest.make_limits import make_limits
 from tests.ingest.process import run_collector
 from tests.ingest.reports import BOUNDARY, dump, encode, text, valid
 
@@ -65,7 +65,7 @@ def test_an_upload_that_has_no_room_leaves_no_file(uploads: Path, size: int) -> 
     resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
     try:
         with pytest.raises(Overloaded, match="folder for large dumps"), CrashReport() as report:
-            parse_payload(iter([body]), BOUNDARY.encode(), report, Limits(memory_bytes=0), uploads)
+            parse_payload(iter([body]), BOUNDARY.encode(), report, make_limits(memory_bytes=0), uploads)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert not list(uploads.iterdir())

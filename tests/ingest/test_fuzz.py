@@ -10,13 +10,13 @@ from hypothesis import HealthCheck, given, settings
 
 from ingest import decoding
 from ingest.errors import MalformedPayload, PayloadTooLarge
-from ingest.limits import Limits
 from ingest.payload import CrashReport, parse_payload
 from tests.ingest import fuzz
+from tests.ingest.make_limits import make_limits
 from tests.ingest.process import CollectorProcess
 from tests.ingest.reports import BOUNDARY, encode, valid
 
-SMALL = Limits(
+SMALL = make_limits(
     annotation_bytes=5000, all_annotations_bytes=8000, dump_bytes=10_000, memory_bytes=500, parts=20
 )
 
@@ -71,7 +71,7 @@ def test_a_body_means_the_same_however_it_arrives(uploads: Path, body: bytes, cu
 def test_bytes_that_are_no_compression_are_refused_by_name(data: bytes, coding: str) -> None:
     stream = [data]
     try:
-        for _ in decoding.pieces(coding, lambda size: stream.pop() if stream else b"", Limits()):
+        for _ in decoding.pieces(coding, lambda size: stream.pop() if stream else b"", make_limits()):
             pass
     except MalformedPayload as exc:
         assert str(exc) == f"bad_{coding}"
@@ -85,7 +85,10 @@ def test_compressed_bodies_survive_any_cut(level: int) -> None:
     compressed = gzip.compress(data, level)
     for size in (1, 7, 100, 65_536):
         stream = iter([compressed[at : at + size] for at in range(0, len(compressed), size)])
-        assert b"".join(decoding.pieces("gzip", lambda _, stream=stream: next(stream, b""), Limits())) == data
+        assert (
+            b"".join(decoding.pieces("gzip", lambda _, stream=stream: next(stream, b""), make_limits()))
+            == data
+        )
 
 
 def test_mutated_submissions_cause_no_error_of_ours(collector: CollectorProcess) -> None:

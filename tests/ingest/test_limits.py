@@ -8,9 +8,11 @@ import re
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import MISSING, fields
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from ingest.admission import Gate, Ticket
 from ingest.errors import Overloaded
@@ -19,6 +21,7 @@ from ingest.malformed import MalformedSamples
 from ingest.metrics import METRICS, Metrics, Statsd
 from ingest.payload import CrashReport, parse_payload
 from ingest.server import ClientSocket
+from tests.ingest.make_limits import make_limits
 from tests.ingest.process import CHECKOUT, CollectorProcess, read_response, run_collector
 from tests.ingest.reports import BOUNDARY, Request, chunked, dump, encode, extra, text, valid
 from tests.waiting import wait_until
@@ -357,7 +360,7 @@ def test_what_large_annotations_hold_in_memory_is_counted_in_flight(uploads: Pat
 
     def parse(ticket: Ticket) -> None:
         with CrashReport() as report:
-            parse_payload(iter([body]), BOUNDARY.encode(), report, Limits(), uploads, ticket.add)
+            parse_payload(iter([body]), BOUNDARY.encode(), report, make_limits(), uploads, ticket.add)
 
     with gate.enter(1000) as first, gate.enter(1000) as second:
         parse(first)
@@ -365,3 +368,8 @@ def test_what_large_annotations_hold_in_memory_is_counted_in_flight(uploads: Pat
         with pytest.raises(Overloaded, match="bytes"):
             parse(second)
     assert gate.wire_bytes == 0
+
+
+def test_how_much_a_submission_may_be_is_said_by_the_settings_alone() -> None:
+    without_default = {field.name for field in fields(Limits) if field.default is MISSING}
+    assert without_default == settings.COLLECTOR["limits"].keys()
