@@ -160,6 +160,12 @@ COLLECTOR: dict[str, Any] = {
     )
     * 1024
     * 1024,
+    "mover_threads": ENV.read(
+        "COLLECTOR_MOVER_THREADS",
+        env.whole_number,
+        default="8",
+        doc="how many crashes the mover brings from the spool to the crash storage at the same time.",
+    ),
     "deduplicate_seconds": ENV.read(
         "COLLECTOR_DEDUPLICATE_SECONDS",
         env.whole_number,

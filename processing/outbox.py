@@ -23,6 +23,7 @@ from processing import crashid, ledger, partitions
 from processing.errors import CrashDamaged, CrashNotFound, SearchError, StorageError
 from processing.listening import Listener
 from processing.models import Crash, SearchOutbox
+from processing.reindexing import BackgroundRebuild
 from processing.search import SearchBackend, documents, get_search
 from processing.storage import get_storage
 
@@ -44,13 +45,16 @@ _LOCK = 0x6F757462  # any number that nothing else locks
 def run(stopping: threading.Event) -> None:
     """Keep search up to date until ``stopping`` is set, through outages of search, storage and database.
 
-    Looks after each notification, so that a processed crash can be found at once; tends the ledger between.
+    Looks after each notification, so that a processed crash can be found at once; tends the ledger between. An index
+    that is missing, damaged or outdated when it starts is made anew meanwhile.
     """
     listener = Listener(ledger.OUTBOX_CHANNEL)
+    rebuild = BackgroundRebuild(stopping)
     tended: date | None = None
     while not stopping.is_set():
         try:
             tended = _tend_ledger(tended)
+            rebuild.begin_if_needed()
             drain(stopping)
             listener.wait(LOOK_SECONDS)
         except (SearchError, StorageError, DatabaseFailure, psycopg.Error) as exc:
@@ -58,6 +62,7 @@ def run(stopping: threading.Event) -> None:
             connection.close()
             listener.close()
             stopping.wait(REST_SECONDS)
+    rebuild.join()
     listener.close()
 
 

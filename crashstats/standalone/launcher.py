@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 import xmlrpc.client
 from collections.abc import Callable, Iterator
@@ -129,8 +130,9 @@ class Launcher:
             raise CannotStart(f"`manage.py {' '.join(arguments)}` failed; its reason is above")
 
     def _everything_answers(self) -> bool:
-        return all(
-            _answers(f"{url}/__heartbeat__") for url in (_url(settings.PORT), _url(settings.COLLECTOR_PORT))
+        web, collector = _url(settings.PORT), _url(settings.COLLECTOR_PORT)
+        return _answers(f"{collector}/__heartbeat__") and (
+            _answers(f"{web}/__heartbeat__") or _lacks_only_its_index(web)
         )
 
     def _welcome(self) -> None:
@@ -140,6 +142,8 @@ class Launcher:
             marker.touch()
         web, collector = _url(settings.PORT), _url(settings.COLLECTOR_PORT)
         _say(f"Crash Stats is ready: {web}/ (collector {collector}/submit)")
+        if "rebuilt" in _status(web).get("search", {}):
+            _say(f"The search index is being made anew meanwhile; {web}/status/ shows how far it is.")
         for crash_id in _newest_crashes():
             _say(f"  {web}/report/index/{crash_id}")
         _say(f"Logs are in {self._logs}. Ctrl-C ends everything.")
@@ -161,11 +165,7 @@ class Launcher:
             self._wait_for(lambda: _is_found(newest), START_SECONDS, "the samples to be searchable")
 
     def _nothing_in_flight(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{_url(settings.PORT)}/status.json", timeout=5) as response:
-                return bool(json.load(response)["ledger"]["in_flight"] == 0)
-        except (OSError, ValueError):
-            return False
+        return bool(_status(_url(settings.PORT)).get("ledger", {}).get("in_flight") == 0)
 
     def _wait_for(self, condition: Callable[[], bool], seconds: float, what: str) -> None:
         deadline = time.monotonic() + seconds
@@ -271,6 +271,32 @@ def _answers(url: str) -> bool:
             return bool(response.status == 200)
     except OSError:
         return False
+
+
+def _status(web: str) -> Any:
+    """Give what the site tells of itself, {} when it does not."""
+    return _fetch(f"{web}/status.json")
+
+
+def _fetch(url: str) -> Any:
+    """Give the JSON of an answer, whatever its status; {} when there is none."""
+    try:
+        try:
+            answer = urllib.request.urlopen(url, timeout=5)
+        except urllib.error.HTTPError as exc:
+            answer = exc
+        with answer:
+            return json.load(answer)
+    except (OSError, ValueError):
+        return {}
+
+
+def _lacks_only_its_index(web: str) -> bool:
+    """Tell whether the site is up but for search, whose index is being made anew: that may take hours."""
+    return (
+        _fetch(f"{web}/__heartbeat__").get("failing") == ["search"]
+        and "rebuilt" in _status(web).get("search", {})
+    )  # fmt: skip
 
 
 def _search(parameters: str) -> Any:

@@ -15,15 +15,17 @@ from django.db.models import Count, Q
 from django.db.models.functions import Now
 
 from processing import ledger, queue
-from processing.errors import QueueError
+from processing.errors import QueueError, SearchError
 from processing.models import SearchOutbox
+from processing.search import get_search
 
 
 @dataclass(frozen=True)
 class Status:
     """Numbers and texts only. All but ``versions`` are empty when the database does not answer.
 
-    ``search``: the processed crashes that are ``waiting`` to be taken by search, and those ``put_off`` by an error.
+    ``search``: the processed crashes that are ``waiting`` to be taken by search, and those ``put_off`` by an error; the
+    ``documents`` it holds, unless its index cannot be read; and while that is made anew, those of the new one, ``rebuilt``.
     """
 
     ledger: dict[str, int]
@@ -44,7 +46,7 @@ def load_status() -> Status:
     """Give the ledger's equation, the queue lengths and what runs here. Takes longer the more crashes wait."""
     try:
         versions = _versions(database=_database_version())
-        return Status(asdict(ledger.equation()), queue.waiting(), _outbox(), versions)
+        return Status(asdict(ledger.equation()), queue.waiting(), _outbox() | _index(), versions)
     except (DatabaseError, QueueError):
         return Status({}, {}, {}, _versions())
 
@@ -63,6 +65,15 @@ def _outbox() -> dict[str, int]:
     return SearchOutbox.objects.aggregate(
         waiting=Count("id", filter=is_due), put_off=Count("id", filter=~is_due)
     )
+
+
+def _index() -> dict[str, int]:
+    try:
+        state = get_search().state()
+    except SearchError:
+        return {}
+    shown = {"documents": state.documents} if state.exists else {}
+    return shown if state.rebuilt is None else {**shown, "rebuilt": state.rebuilt}
 
 
 def _versions(**more: str) -> dict[str, str]:

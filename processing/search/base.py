@@ -31,11 +31,15 @@ class SearchResult:
 
 @dataclass(frozen=True)
 class IndexState:
-    """How the index stands: ``exists``; ``outdated`` when fields were described otherwise as it was made; documents."""
+    """How the index stands: ``exists``; ``outdated`` when fields were described otherwise as it was made; documents.
+
+    ``rebuilt``: while it is made anew, how many documents the new one has by now; None when nobody is at it.
+    """
 
     exists: bool
     outdated: bool
     documents: int
+    rebuilt: int | None = None
 
 
 class SearchBackend(ABC):
@@ -68,8 +72,9 @@ class SearchBackend(ABC):
     def rebuild(self, batches: Iterable[Sequence[str]], load: Load) -> int:
         """Make the index anew from processed crashes and switch to it at the end; give how many it holds.
 
-        Searches are answered from the old index until then, and what is written meanwhile reaches both. ``load`` is
-        called while nobody else writes, so that an older version of a crash cannot replace a newer one.
+        Searches are answered from the old index until then, and what is written meanwhile reaches both, as soon as the
+        first batch is asked for; without an old one, only the new. ``load`` is called while nobody else writes, so that
+        an older version of a crash cannot replace a newer one. A crash that the engine refuses is left out.
         """
 
     @abstractmethod

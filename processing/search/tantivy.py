@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,6 +32,8 @@ from processing.search.query import Query, Sort
 from processing.search.tantivy_filters import Compiler, all_of, bad_expression
 from processing.search.tantivy_folder import REBUILD, IndexFolder, open_index
 from processing.search.tantivy_layout import ID, SHOWN, Layout
+
+logger = logging.getLogger(__name__)
 
 #: The field by whose date crashes are deleted.
 DATE = "date"
@@ -101,10 +104,13 @@ class TantivySearch(SearchBackend):
             with self._folder.writing():
                 self._folder.drop_next()
                 folder = self._folder.create("next", Layout.current())
+                self._had_index = True  # no write may make one that holds less
             for crash_ids in batches:
                 with self._folder.writing():
                     loaded = {crash_id: load(crash_id) for crash_id in crash_ids}
-                    _write(folder, {key: value for key, value in loaded.items() if value is not None})
+                    _write_what_can_be(
+                        folder, {key: value for key, value in loaded.items() if value is not None}
+                    )
                 self._folder.let_others_write()
             with self._folder.writing():
                 documents = _open_view(folder).searcher.num_docs
@@ -112,12 +118,26 @@ class TantivySearch(SearchBackend):
         return documents
 
     def state(self) -> IndexState:
+        rebuilt = self._rebuilt()
         if self._folder.current() is None:
-            return IndexState(exists=False, outdated=False, documents=0)
+            return IndexState(exists=False, outdated=False, documents=0, rebuilt=rebuilt)
         view = self._fresh_view()
         return IndexState(
-            exists=True, outdated=view.layout != Layout.current(), documents=view.searcher.num_docs
+            exists=True,
+            outdated=view.layout != Layout.current(),
+            documents=view.searcher.num_docs,
+            rebuilt=rebuilt,
         )
+
+    def _rebuilt(self) -> int | None:
+        """Give how many documents the index being made anew has, None when there is none."""
+        following = self._folder.next()
+        if following is None or not self._folder.is_being_rebuilt():
+            return None
+        try:
+            return int(_open_view(following).searcher.num_docs)
+        except SearchError:  # it has just been put into use, or is no more than begun
+            return 0
 
     def check(self) -> None:
         self.search(Query(size=1))
@@ -126,15 +146,16 @@ class TantivySearch(SearchBackend):
         """The indices that get a write, the one in use first.
 
         The first write of all makes the index. One that was there and is gone is not made again without a word: it
-        would hold only what came since.
+        would hold only what came since. While the first one is made from all processed crashes, that one gets the write.
         """
-        current = self._folder.current()
+        current, following = self._folder.current(), self._folder.next()
+        if current is None and following is not None:
+            return [following]
         if current is None:
             if self._had_index:
                 raise self._missing()
             current = self._folder.create("current", Layout.current())
         self._had_index = True
-        following = self._folder.next()
         return [current] if following is None else [current, following]
 
     def _missing(self) -> SearchError:
@@ -232,6 +253,20 @@ def _write(folder: Path, processed_crashes: Mapping[str, Mapping[str, Any]]) -> 
         for crash_id, processed_crash in processed_crashes.items():
             writer.delete_documents_by_term(ID, crash_id)
             writer.add_document(layout.document(crash_id, processed_crash))
+
+
+def _write_what_can_be(folder: Path, processed_crashes: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write a batch at once; when a crash makes the engine raise, all but such crashes, one by one."""
+    try:
+        _write(folder, processed_crashes)
+    except SearchError:
+        raise
+    except Exception as exc:  # whatever a crash made it raise
+        if len(processed_crashes) > 1:
+            for crash_id, processed_crash in processed_crashes.items():
+                _write_what_can_be(folder, {crash_id: processed_crash})
+        else:
+            logger.error("%s: search refuses it (%s); it is left out", *processed_crashes, type(exc).__name__)
 
 
 def _delete_before(folder: Path, midnight: int) -> int:

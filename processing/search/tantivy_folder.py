@@ -86,6 +86,10 @@ class IndexFolder:
                 self.drop_next()  # left by a rebuild that was killed
             yield
 
+    def is_being_rebuilt(self) -> bool:
+        """Tell whether somebody makes the index anew right now."""
+        return self._is_locked("rebuild.lock")
+
     def let_others_write(self) -> None:
         """Stay away from the lock long enough that who waits for it gets it. Between writes, not while writing."""
         time.sleep(2 * _LOCK_POLL_SECONDS)

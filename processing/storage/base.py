@@ -52,6 +52,10 @@ class CrashStorage(ABC):
     def list_crash_ids(self, day: date) -> Iterator[str]:
         """Give the ids of that UTC day whose raw crash is saved, in no particular order."""
 
+    def remove_leftovers(self, older_than_seconds: float) -> int:
+        """Delete what killed writers left half written so long ago; most storages have no such thing. Give how much."""
+        return 0
+
     @abstractmethod
     def check(self) -> None:
         """Prove that the storage can be written and read now. Raises: StorageError saying what failed."""

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import secrets
+import stat
 import tarfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -113,13 +114,13 @@ class FileSystemCrashStorage(CrashStorage):
                 probe.unlink(missing_ok=True)
 
     def remove_leftovers(self, older_than_seconds: float) -> int:
-        """Delete temporary files of writers that were killed. Give how many there were."""
         limit = time.time() - older_than_seconds
         removed = 0
         with _storage_errors(f"cannot clean {self._temporary}"):
             for path in _entries(self._temporary):
                 with contextlib.suppress(FileNotFoundError):  # its writer has just finished
-                    if path.stat().st_mtime < limit:
+                    status = path.lstat()
+                    if status.st_mtime < limit and not stat.S_ISDIR(status.st_mode):
                         path.unlink()
                         removed += 1
         return removed

@@ -17,7 +17,7 @@ from processing import crashid, leases, ledger, outbox, queue
 from processing.errors import SearchError, StorageError
 from processing.models import Crash, SearchOutbox
 from processing.search import get_search
-from processing.search.base import SearchBackend, SearchResult
+from processing.search.base import IndexState, SearchBackend, SearchResult
 from processing.search.query import Query
 from tests.processing.conftest import damage
 from tests.waiting import wait_until
@@ -59,8 +59,8 @@ class ListSearch(SearchBackend):
     def rebuild(self, *arguments: Any) -> int:
         raise NotImplementedError
 
-    def state(self) -> Any:
-        raise NotImplementedError
+    def state(self) -> IndexState:
+        return IndexState(exists=True, outdated=False, documents=len(self.taken))
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def test_the_status_page_shows_the_equation_and_the_queues(client, storage, sear
         "unexplained": 0,
     }
     assert shown["queues"] == {"priority": 0, "standard": 1, "reprocessing": 0}
-    assert shown["search"] == {"waiting": 0, "put_off": 0}
+    assert shown["search"] == {"waiting": 0, "put_off": 0, "documents": 0}
     assert set(shown) == {"ledger", "queues", "search", "versions"}
     assert all(isinstance(version, str) for version in shown["versions"].values())
     assert "accepted" in client.get("/status/").text
@@ -53,8 +53,25 @@ def test_crashes_that_search_cannot_take_are_pointed_out(client, storage, search
     later = timezone.now() + timedelta(hours=1)
     SearchOutbox.objects.create(crash_id=new_crash_id(), due_at=later, last_error="StorageError")
     views._status.cache_clear()
-    assert json.loads(client.get("/status.json").content)["search"] == {"waiting": 1, "put_off": 1}
+    assert json.loads(client.get("/status.json").content)["search"] == {
+        "waiting": 1,
+        "put_off": 1,
+        "documents": 0,
+    }
     assert "1 more cannot be read from storage" in client.get("/status/").text
+
+
+@pytest.mark.django_db
+def test_an_index_that_is_being_made_anew_is_told_of(client, storage, search):
+    def batches():
+        yield []
+        shown = json.loads(client.get("/status.json").content)["search"]
+        assert (shown["documents"], shown["rebuilt"]) == (0, 0)
+        assert "is being made anew and holds 0 crashes" in client.get("/status/").text
+
+    search.rebuild(batches(), lambda _: None)
+    views._status.cache_clear()
+    assert "rebuilt" not in json.loads(client.get("/status.json").content)["search"]
 
 
 @pytest.mark.django_db
