@@ -24,8 +24,8 @@ from processing.search import get_search
 class Status:
     """Numbers and texts only. All but ``versions`` are empty when the database does not answer.
 
-    ``search``: the processed crashes that are ``waiting`` to be taken by search, and those ``put_off`` by an error; the
-    ``documents`` it holds, unless its index cannot be read; and while that is made anew, those of the new one, ``rebuilt``.
+    ``search``: the processed crashes that are ``waiting`` to be taken by search, and those ``put_off`` by an error;
+    the ``documents`` it holds, unless its index cannot be read; while that is made anew, those of the new one: ``rebuilt``.
     """
 
     ledger: dict[str, int]

@@ -146,7 +146,7 @@ class TantivySearch(SearchBackend):
         """The indices that get a write, the one in use first.
 
         The first write of all makes the index. One that was there and is gone is not made again without a word: it
-        would hold only what came since. While the first one is made from all processed crashes, that one gets the write.
+        would hold only what came since. While the first one is made from all processed crashes, that one gets it.
         """
         current, following = self._folder.current(), self._folder.next()
         if current is None and following is not None:
