@@ -6,14 +6,14 @@ import queue as queues
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import psycopg
 import psycopg.conninfo
 from psycopg.abc import PQGen
 
-from processing import queue
+from processing import crashid, queue
 from processing.errors import QueueError
 
 RV = TypeVar("RV")
@@ -73,13 +73,22 @@ class Publisher:
                 raise
 
     def check(self) -> None:
-        """Prove that the ledger and the queue can be reached now. Raises: QueueError."""
+        """Prove that a crash could be entered now, by entering one of today's and taking it back.
+
+        Only the statement itself meets all that may be in its way: no permission, a server that only reads, no room for
+        the partition of the day, tables of another version. Nobody ever sees the crash; a row that was taken back
+        waits for the next vacuum, and a number of the queue is left out.
+
+        Raises: QueueError.
+        """
         try:
-            with self._connection() as connection:
-                connection.execute("SELECT FROM processing_queuedcrash LIMIT 1")
-        except psycopg.Error as exc:
+            with self._connection() as connection, connection.transaction(force_rollback=True):
+                queue.accept(
+                    connection, crash_id=crashid.create(), product="check", received_at=datetime.now(UTC)
+                )
+        except (psycopg.Error, QueueError) as exc:
             self._forget_connections()
-            raise QueueError("the ledger and the queue cannot be read") from exc
+            raise QueueError("no crash can be entered into ledger and queue") from exc.__cause__ or exc
 
     def close(self) -> None:
         self._forget_connections()
