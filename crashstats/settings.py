@@ -43,6 +43,12 @@ BEHIND_TLS = ENV.read(
     default="0",
     doc="whether a proxy serves the site by HTTPS; then cookies are sent by HTTPS only.",
 )
+PROXIES = ENV.read(
+    "PROXIES",
+    env.whole_number,
+    default="0",
+    doc="how many proxies before the web pages add an address to X-Forwarded-For: whose log-in attempts are counted.",
+)
 
 INSTALLED_APPS = [
     "crashstats.accounts",

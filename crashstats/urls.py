@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 urlpatterns = [
     path("", include("crashstats.home.urls")),
@@ -12,6 +13,7 @@ urlpatterns = [
     path("", include("crashstats.accounts.urls")),
     path("report/", include("crashstats.reports.urls")),
     path("api/", include("crashstats.api.urls")),
+    path("siteadmin/login/", RedirectView.as_view(pattern_name="login", query_string=True)),  # one door only
     path("siteadmin/", admin.site.urls),
 ]
 

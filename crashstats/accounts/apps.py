@@ -14,7 +14,7 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         from django.contrib.auth.models import Group
 
-        from crashstats.accounts import groups, records
+        from crashstats.accounts import checks, groups, records  # noqa: F401  # checks register themselves
         from crashstats.accounts.models import User
 
         post_migrate.connect(groups.create_permissions_and_groups, sender=self)

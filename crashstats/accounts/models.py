@@ -1,4 +1,4 @@
-"""People: their accounts, who was given which right, and who looked at protected data."""
+"""People: their accounts and attempts to sign in, who was given which right, and who looked at protected data."""
 
 from __future__ import annotations
 
@@ -68,3 +68,25 @@ class GrantRecord(models.Model):
 
     def __str__(self) -> str:
         return f"{self.right} {self.get_action_display()}: {self.recipient}"
+
+
+class SignInAttempt(models.Model):
+    """A password that was tried and not found right so far; see `crashstats.accounts.attempts`. Kept for minutes only.
+
+    ``account`` and ``place`` are keyed hashes; ``is_known`` when the place is a browser of that account.
+    """
+
+    account = models.CharField(max_length=64)
+    place = models.CharField(max_length=64)
+    is_known = models.BooleanField()
+    attempted_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = (
+            models.Index(fields=("account", "attempted_at"), name="sign_in_by_account"),
+            models.Index(fields=("place", "attempted_at"), name="sign_in_by_place"),
+            models.Index(fields=("attempted_at",), name="sign_in_by_time"),
+        )
+
+    def __str__(self) -> str:
+        return f"an attempt at {self.attempted_at}"

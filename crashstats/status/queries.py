@@ -25,7 +25,7 @@ class Status:
     """Numbers and texts only. All but ``versions`` are empty when the database does not answer.
 
     ``search``: the processed crashes that are ``waiting`` to be taken by search, and those ``put_off`` by an error;
-    the ``documents`` it holds, unless its index cannot be read; while that is made anew, those of the new one: ``rebuilt``.
+    the ``documents`` it holds, unless its index cannot be read; while that is made anew, those ``rebuilt`` by now.
     """
 
     ledger: dict[str, int]
