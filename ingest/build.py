@@ -18,7 +18,7 @@ from ingest.limits import Limits
 from ingest.malformed import MalformedSamples
 from ingest.metrics import Metrics, Statsd, share_between_processes
 from ingest.publisher import Publisher
-from ingest.spool import Spool
+from ingest.spool import LEFTOVER_SECONDS, Spool
 from ingest.throttler import Throttler
 from processing.errors import QueueError, StorageError, StorageMisconfigured
 from processing.storage import CrashStorage, get_storage
@@ -101,17 +101,22 @@ def _build_statsd(options: dict[str, Any]) -> Statsd | None:
 
 def build_spool() -> Spool:
     options: dict[str, Any] = settings.COLLECTOR
-    return Spool(options["folder"] / "spool", limit_bytes=options["spool_bytes"])
+    slowest_seconds = options["limits"]["wire_bytes"] / max(1, options["client_rate"])
+    return Spool(
+        options["folder"] / "spool",
+        limit_bytes=options["spool_bytes"],
+        upload_seconds=options["client_grace_seconds"] + slowest_seconds + LEFTOVER_SECONDS,
+    )
 
 
-def build_publisher() -> Publisher:
+def build_publisher(pause_seconds: float = 2) -> Publisher:
     """Make a publisher to the database of the settings; it connects when it is first used."""
     options: dict[str, Any] = settings.COLLECTOR
     return Publisher(
         libpq_parameters(settings.DATABASES["default"]),
         connections=options["connections"],
         timeout_seconds=options["publish_seconds"],
-        pause_seconds=2,
+        pause_seconds=pause_seconds,
     )
 
 

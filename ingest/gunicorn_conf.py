@@ -10,6 +10,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crashstats.collector_settings")
 from django.conf import settings
 
 from ingest import metrics, server
+from ingest.build import build_spool
 
 _collector: dict[str, Any] = settings.COLLECTOR
 
@@ -29,7 +30,9 @@ proc_name = "crashstats-collector"
 
 
 def child_exit(arbiter: Any, worker: Any) -> None:
+    """Clean up after a worker process that has ended, killed or not."""
     metrics.retire_process(worker.pid)
+    build_spool().remove_uploads_of(worker.pid)
 
 
 def post_fork(arbiter: Any, worker: Any) -> None:

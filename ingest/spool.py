@@ -5,67 +5,149 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
+import fcntl
 import json
+import math
+import os
+import secrets
 import shutil
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime
+from logging import getLogger
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from ingest import claims
+from ingest.claims import Claim
 from ingest.errors import Overloaded
 from processing import crashid
 from processing.errors import StorageError
+from processing.storage import keys
 from processing.storage.base import Dump
 from processing.storage.filesystem import FileSystemCrashStorage
 
+log = getLogger(__name__)
+
 #: What the folders are called in which a mover has copies of dumps for the moment.
-MOVING_PREFIX = "moving-"
+_COPIES = "moving-"
+_COPY_BYTES = 256 * 1024
+#: No writer of a temporary file is silent for so long.
+LEFTOVER_SECONDS = 3600.0
 _SIZE_KNOWN_SECONDS = 2.0
+#: How much of its time a process may spend on measuring: one part of so many.
+_MEASURING_PART = 20
 #: No space on the disk, none for this user, none for a file of this size.
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What a spool holds: ``refused`` ones are among the crashes and notes, and are tried again at a later time."""
+
+    crashes: int = 0
+    notes: int = 0
+    refused: int = 0
+    damaged: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What the ledger is to be told of a saved crash."""
+
+    product: str
+    received_at: datetime
+
+
 class Spool:
-    """One folder, shared by all processes of one machine's collector and its mover.
+    """One folder, shared by all processes of one machine's collector and its movers.
 
     Below it: ``crashes`` (whole crashes that storage did not take), ``unpublished`` (one small file for each saved
-    crash that the database did not take), ``uploads`` (dumps of submissions that are arriving right now).
+    crash that the database did not take), ``uploads`` (dumps of submissions that are arriving right now), ``damaged``
+    (what a mover could not read), ``lock`` (held by every process of a running collector).
 
-    Args: ``limit_bytes`` bounds ``crashes``. It is measured every few seconds, and several processes write at the same
-    time, so it may be exceeded by what they write within that time.
+    Args: ``limit_bytes`` bounds ``crashes``. Their size is measured now and then, and several processes write at the
+    same time, so it may be exceeded by what the others write in between. No submission takes ``upload_seconds``.
     """
 
-    def __init__(self, folder: Path, *, limit_bytes: int) -> None:
+    def __init__(self, folder: Path, *, limit_bytes: int, upload_seconds: float = 86400.0) -> None:
         self.folder = folder
         self.uploads = folder / "uploads"
+        self.damaged = folder / "damaged"
         self.crashes = FileSystemCrashStorage(folder / "crashes")
         self._unpublished = folder / "unpublished"
         self._limit_bytes = limit_bytes
-        self._size_bytes = 0
-        self._measured_at = -_SIZE_KNOWN_SECONDS
-        self._lock = threading.Lock()
+        self._upload_seconds = upload_seconds
+        self._size = _MeasuredSize(self.crashes.size_bytes)
 
     def prepare(self) -> None:
-        """Make the folders, and delete what a killed collector or mover left half done. Raises: StorageError."""
+        """Make the folders; delete what a killed collector left half done. Call it once, before processes are forked.
+
+        While another collector runs on the same folder, only what is old is deleted, for it may be writing the rest.
+        Raises: StorageError.
+        """
         try:
             for folder in (self.uploads, self._unpublished):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for path in self.uploads.iterdir():
-                path.unlink()
-            for path in self.folder.glob(f"{MOVING_PREFIX}*"):
-                shutil.rmtree(path, ignore_errors=True)
+            # Never closed: the processes forked from this one hold the lock as long as one of them lives.
+            lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self.remove_leftovers()
+            else:
+                self._remove_leftovers(upload_seconds=0, crash_seconds=0)
+            fcntl.flock(lock, fcntl.LOCK_SH)
         except OSError as exc:
             raise StorageError(f"{self.folder}: the spool folder cannot be used: {exc}") from exc
         self.crashes.check()
-        self.crashes.remove_leftovers(older_than_seconds=0)
+
+    def remove_leftovers(self) -> None:
+        """Delete temporary files so old that whoever wrote them has been killed. Raises: StorageError."""
+        self._remove_leftovers(upload_seconds=self._upload_seconds, crash_seconds=LEFTOVER_SECONDS)
+
+    def _remove_leftovers(self, *, upload_seconds: float, crash_seconds: float) -> None:
+        """Notes and copies of dumps are a mover's, too, so they are deleted by their age whoever asks."""
+        _remove_old(_paths(self.uploads), upload_seconds)
+        _remove_old(_paths(self._unpublished, "."), LEFTOVER_SECONDS)
+        _remove_old(_paths(self.folder, _COPIES), LEFTOVER_SECONDS)
+        self.crashes.remove_leftovers(crash_seconds)
+
+    def remove_uploads_of(self, pid: int) -> None:
+        """Delete the large dumps that a process, which has ended, was receiving."""
+        _remove_old(_paths(self.uploads, f"{pid}-"), 0)
+
+    def check(self) -> None:
+        """Prove that a crash could be spooled now. Raises: StorageError."""
+        self._require_folder()
+        self.crashes.check()
+        if self.is_full():
+            raise StorageError("the spool is full")
+
+    def require_writable(self) -> None:
+        """See that files can be taken out; that works on a full disk, too. Raises: StorageError."""
+        self._require_folder()
+        for folder in (self.folder, self._unpublished):
+            if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+                raise StorageError(
+                    f"{folder}: cannot be written (is its disk mounted read-only?), so nothing could be taken out of it"
+                )
+
+    def _require_folder(self) -> None:
+        if not self._unpublished.is_dir():
+            raise StorageError(
+                f"{self.folder}: there is no spool; a collector makes it when it starts. Is its disk mounted?"
+            )
 
     def save(self, crash_id: str, raw_crash: Mapping[str, Any], dumps: Mapping[str, Dump]) -> None:
         """Keep a crash that storage did not take. Raises: Overloaded when there is no room; StorageError."""
-        if self.size_bytes() >= self._limit_bytes:
+        self._require_folder()
+        if self.is_full():
             raise Overloaded("the spool is full")
         try:
             self.crashes.save_raw_crash(crash_id, raw_crash, dumps)
@@ -73,50 +155,195 @@ class Spool:
             if getattr(exc.__cause__, "errno", None) in _NO_ROOM:
                 raise Overloaded("the disk of the spool is full") from exc
             raise
+        with suppress(OSError):  # a mover has already taken it
+            self._size.add(self._crash_path(crash_id).stat().st_size)
+
+    def _crash_path(self, crash_id: str) -> Path:
+        return self.folder / "crashes" / keys.file_folder(crash_id) / f"{crash_id}{keys.UNIT_SUFFIX}"
 
     def is_full(self) -> bool:
         return self.size_bytes() >= self._limit_bytes
 
     def size_bytes(self) -> int:
-        """Give the size of the spooled crashes, known from at most two seconds ago."""
-        with self._lock:
-            now = time.monotonic()
-            if now - self._measured_at >= _SIZE_KNOWN_SECONDS:
-                self._size_bytes = self.crashes.size_bytes()
-                self._measured_at = now
-            return self._size_bytes
+        """Give the size of the spooled crashes, as measured some seconds ago, with what this process added since."""
+        return self._size.known_bytes()
+
+    def crash_folders(self) -> Iterator[Path]:
+        """Give the folders that hold spooled crashes, the oldest day first; none holds more than a part of a day.
+
+        Raises: StorageError when the spool cannot be read.
+        """
+        for day in self.crashes.list_days():
+            folder = self.folder / "crashes" / keys.day_folder(day)
+            if not _is_removed_as_deserted(folder):
+                yield from (part for part in _paths(folder) if not _is_removed_as_deserted(part))
+
+    def claim_crashes(self, folder: Path) -> Iterator[Claim]:
+        """Take, one after the other, the crashes of a folder whose turn it is and that nobody else moves."""
+        for path in _paths(folder):
+            crash_id = path.name.removesuffix(keys.UNIT_SUFFIX)
+            if path.suffix == keys.UNIT_SUFFIX and crashid.is_valid(crash_id):
+                claim = claims.claim(path, crash_id)
+                if claim is not None:
+                    yield claim
+
+    def claim_notes(self) -> Iterator[Claim]:
+        """Take, one after the other, the notes whose turn it is and that nobody else publishes."""
+        for path in _paths(self._unpublished):
+            if crashid.is_valid(path.name):
+                claim = claims.claim(path, path.name)
+                if claim is not None:
+                    yield claim
+
+    @contextmanager
+    def dumps(self, claim: Claim, *, in_memory: bool) -> Iterator[dict[str, Dump]]:
+        """Give a crash's dumps by name: in memory, or as copies on the spool's disk while the ``with`` block runs.
+
+        Raises: CrashNotFound; StorageError; OSError when there is no room for the copies.
+        """
+        names = self.crashes.get_dump_names(claim.crash_id)
+        if in_memory:
+            yield {name: self._read(claim.crash_id, name) for name in names}
+            return
+        with TemporaryDirectory(dir=self.folder, prefix=_COPIES) as folder:
+            yield {name: self._copy(claim.crash_id, name, Path(folder)) for name in names}
+
+    def _read(self, crash_id: str, name: str) -> bytes:
+        with self.crashes.open_dump(crash_id, name) as source:
+            return source.read()
+
+    def _copy(self, crash_id: str, name: str, folder: Path) -> Path:
+        path = folder / name
+        with self.crashes.open_dump(crash_id, name) as source, path.open("wb") as copy:
+            shutil.copyfileobj(source, copy, _COPY_BYTES)
+        return path
 
     def note_unpublished(self, crash_id: str, *, product: str, received_at: datetime) -> None:
-        """Remember that a saved crash has yet to be published.
-
-        The note is not synced to the disk: after a power cut `verifyprocessed` finds the crash in storage.
-        """
-        temporary = self._unpublished / f".{crash_id}"
+        """Remember, also through a power cut, that a saved crash has yet to be published. Raises: StorageError."""
         text = json.dumps({"product": product[:100], "received_at": received_at.isoformat()})
+        temporary = self._unpublished / f".{crash_id}.{secrets.token_hex(4)}"
         try:
-            temporary.write_text(text)
-            temporary.rename(self._unpublished / crash_id)
+            try:
+                with temporary.open("x") as file:
+                    file.write(text)
+                    file.flush()
+                    os.fsync(file.fileno())
+                temporary.rename(self._unpublished / crash_id)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+            _sync_folder(self._unpublished)
         except OSError as exc:
             raise StorageError(f"{crash_id}: no note could be left in the spool") from exc
 
-    def unpublished(self) -> Iterator[tuple[str, str, datetime]]:
-        """Give crash id, product and time of receipt for each note; notes that cannot be read are dropped."""
-        for path in sorted(self._unpublished.iterdir()) if self._unpublished.exists() else ():
-            if not crashid.is_valid(path.name):
-                continue
+    def read_note(self, claim: Claim) -> Note | None:
+        """Give what a note says; None when it cannot be read."""
+        try:
+            note = json.loads(claim.path.read_text())
+            return Note(str(note["product"]), datetime.fromisoformat(note["received_at"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def waiting(self) -> Waiting:
+        """Count what the spool holds, by looking at every file. Raises: StorageError."""
+        crashes = [0, 0]
+        for folder in self.crash_folders():
+            for path in _paths(folder):
+                if path.suffix == keys.UNIT_SUFFIX:
+                    crashes[_is_put_off(path)] += 1
+        notes = [0, 0]
+        for path in _paths(self._unpublished):
+            if crashid.is_valid(path.name):
+                notes[_is_put_off(path)] += 1
+        return Waiting(
+            crashes=sum(crashes),
+            notes=sum(notes),
+            refused=crashes[True] + notes[True],
+            damaged=sum(1 for _ in _paths(self.damaged)),
+        )
+
+
+class _MeasuredSize:
+    """A number of bytes that takes long to measure when there are many files: never too small for this process.
+
+    Whoever finds it due measures it while the others go on with what is known; only the first time all wait.
+    """
+
+    def __init__(self, measure: Callable[[], int]) -> None:
+        self._measure = measure
+        self._bytes = 0
+        self._added_bytes = 0
+        self._due_at = -math.inf
+        self._measuring = threading.Lock()
+        self._adding = threading.Lock()
+
+    def known_bytes(self) -> int:
+        is_first = self._due_at == -math.inf
+        if time.monotonic() >= self._due_at and self._measuring.acquire(blocking=is_first):
             try:
-                note = json.loads(path.read_text())
-                yield path.name, str(note["product"]), datetime.fromisoformat(note["received_at"])
-            except FileNotFoundError:
-                continue  # another mover was faster
-            except (ValueError, KeyError, TypeError):
-                path.unlink(missing_ok=True)
+                if time.monotonic() >= self._due_at:
+                    self._measure_now()
+            finally:
+                self._measuring.release()
+        return self._bytes + self._added_bytes
 
-    def forget_note(self, crash_id: str) -> None:
-        with contextlib.suppress(OSError):
-            (self._unpublished / crash_id).unlink(missing_ok=True)
+    def add(self, size_bytes: int) -> None:
+        with self._adding:
+            self._added_bytes += size_bytes
 
-    def waiting(self) -> dict[str, int]:
-        """Give how many crashes and notes wait for the mover."""
-        crashes = sum(1 for day in self.crashes.list_days() for _ in self.crashes.list_crash_ids(day))
-        return {"crashes": crashes, "unpublished": sum(1 for _ in self.unpublished())}
+    def _measure_now(self) -> None:
+        started = time.monotonic()
+        added_before = self._added_bytes
+        size_bytes = self._measure()
+        with self._adding:
+            self._bytes = size_bytes
+            self._added_bytes -= added_before
+        ended = time.monotonic()
+        self._due_at = ended + max(_SIZE_KNOWN_SECONDS, (ended - started) * _MEASURING_PART)
+
+
+def _paths(folder: Path, prefix: str = "") -> Iterator[Path]:
+    """Give what lies in a folder without holding it all in memory; a folder that cannot be read stops nobody."""
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith(prefix):
+                    yield folder / entry.name
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as exc:
+        log.warning("%s: this folder of the spool cannot be read: %s", folder.name, type(exc).__name__)
+
+
+def _is_removed_as_deserted(folder: Path) -> bool:
+    """Remove a folder that is empty and has not changed for long, so that nobody is about to write there."""
+    try:
+        if time.time() - folder.stat().st_mtime < LEFTOVER_SECONDS:
+            return False
+        folder.rmdir()
+    except OSError:
+        return False
+    return True
+
+
+def _is_put_off(path: Path) -> bool:
+    try:
+        return claims.is_put_off(path.stat())
+    except OSError:
+        return False
+
+
+def _remove_old(paths: Iterable[Path], older_than_seconds: float) -> None:
+    limit = time.time() - older_than_seconds
+    for path in paths:
+        with suppress(OSError):  # its writer has just finished
+            if path.stat().st_mtime <= limit:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -92,6 +92,16 @@ class Bucket:
             self._process.wait()
             self._process = None
 
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Have the server answer nothing for a while."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
+
     def objects(self) -> set[str]:
         return {item.key for item in self._resource.Bucket("crashes").objects.all()}
 

@@ -14,14 +14,11 @@ from pathlib import Path
 import pytest
 
 from ingest.metrics import Metrics
-from ingest.mover import Mover
 from ingest.publisher import Publisher
-from ingest.spool import Spool
 from ingest.submission import CannotSubmit, Report, encode, load_report
 from processing import crashid
 from processing.errors import QueueError
 from processing.storage import keys
-from processing.storage.memory import MemoryCrashStorage
 from tests.ingest.process import CHECKOUT, CollectorProcess, run_collector
 from tests.waiting import wait_until
 
@@ -259,43 +256,6 @@ class TestMover:
         output, _ = mover.communicate(timeout=30)
         assert mover.returncode == 0, output
         assert collector.ledger(note.name) == ("x", "queued")
-
-    def test_a_step_that_fails_leaves_the_crash_where_it_was_and_is_repeated(self, tmp_path: Path) -> None:
-        class Database:
-            """A database that is down until told otherwise."""
-
-            down = True
-
-            def __init__(self) -> None:
-                self.published: list[str] = []
-
-            def publish(self, crash_id: str, *, product: str, received_at: datetime) -> None:
-                if self.down:
-                    raise QueueError("down")
-                self.published.append(crash_id)
-
-        spool, storage, queue = Spool(tmp_path, limit_bytes=1 << 20), MemoryCrashStorage(), Database()
-        spool.prepare()
-        crash_id = crashid.create()
-        raw_crash = {"ProductName": "x", "submitted_timestamp": datetime.now(UTC).isoformat()}
-        spool.save(crash_id, raw_crash, {"upload_file_minidump": b"MDMP"})
-        mover = Mover(spool, storage, queue)  # type: ignore[arg-type]
-        first = mover.run_once()
-        assert (first.saved, first.published, first.failed) == (1, 0, 1)
-        assert storage.get_raw_crash(crash_id) == raw_crash
-        queue.down = False
-        assert mover.run_once().published == 1
-        assert queue.published == [crash_id]
-        assert spool.waiting() == {"crashes": 0, "unpublished": 0}
-
-    def test_notes_that_cannot_be_read_are_dropped(self, tmp_path: Path) -> None:
-        spool = Spool(tmp_path, limit_bytes=1)
-        spool.prepare()
-        for text in ("", "{}", '{"product": 1, "received_at": "x"}'):
-            (tmp_path / "unpublished" / crashid.create()).write_text(text)
-        (tmp_path / "unpublished" / ".partly").write_text("{")
-        assert list(spool.unpublished()) == []
-        assert spool.waiting() == {"crashes": 0, "unpublished": 0}
 
 
 def test_a_publisher_is_polite_to_a_database_that_is_down() -> None:

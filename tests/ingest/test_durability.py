@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from ingest.spool import Spool
 from tests.ingest.outages import Bucket, Database, bucket, database
-from tests.ingest.process import CollectorProcess, CouldNotStart, read_response, run_collector
+from tests.ingest.process import CHECKOUT, CollectorProcess, CouldNotStart, read_response, run_collector
 from tests.ingest.reports import dump, valid
 from tests.waiting import wait_until
 
@@ -110,6 +114,29 @@ class TestDatabaseDown:
             )
         assert is_published(collector)
 
+    def test_what_the_database_refuses_keeps_nothing_else_waiting(
+        self, collector: CollectorProcess, own_database: Database
+    ) -> None:
+        own_database.stop()
+        try:
+            refused, *others = [
+                collector.send(valid(Notes=f"refused {number}")).crash_id for number in range(4)
+            ]
+        finally:
+            own_database.start()
+        rule = f"CHECK (crash_id <> '{refused}') NOT VALID"
+        with psycopg.connect(own_database.url, autocommit=True) as connection:
+            connection.execute(f"ALTER TABLE processing_queuedcrash ADD CONSTRAINT refused {rule}")
+        said = moved(collector)
+        assert "published 3; 1 are left" in said
+        assert "1 of them were refused and are tried again later" in said
+        assert all(collector.ledger(crash_id) for crash_id in others)
+        with psycopg.connect(own_database.url, autocommit=True) as connection:
+            connection.execute("ALTER TABLE processing_queuedcrash DROP CONSTRAINT refused")
+        os.utime(collector.var / "collector" / "spool" / "unpublished" / refused, (0, 0))
+        assert "published 1; 0 are left" in moved(collector)
+        assert collector.ledger(refused) == ("Firefox", "queued")
+
 
 def is_published(collector: CollectorProcess) -> bool:
     return collector.ledger(collector.send(valid(Notes=os.urandom(8).hex())).crash_id) is not None
@@ -141,10 +168,30 @@ class TestStorageDown:
             assert {f"v1/dump_names/{crash_id}", f"v1/dump/{crash_id}", f"v1/large/{crash_id}"} <= keys
             assert s3_collector.ledger(crash_id) == ("Firefox", "queued")
         spool = s3_collector.var / "collector" / "spool"
-        assert [path for path in spool.rglob("*") if path.is_file()] == []
+        assert [path.name for path in spool.rglob("*") if path.is_file()] == ["lock"]
         wait_until(lambda: s3_collector.get("/__heartbeat__").status == 200)
         after = s3_collector.send(valid(Notes="after")).crash_id
         assert f"v1/dump/{after}" in s3.objects()
+
+    def test_a_mover_that_is_killed_while_it_saves_keeps_nothing_for_itself(
+        self, s3_collector: CollectorProcess, s3: Bucket
+    ) -> None:
+        s3.stop()
+        try:
+            crash_ids = [s3_collector.send(valid(Notes=f"killed {number}")).crash_id for number in range(3)]
+        finally:
+            s3.start()
+        spool = Spool(s3_collector.var / "collector" / "spool", limit_bytes=1)
+        with s3.hanging(), mover(s3_collector) as running:
+            wait_until(lambda: not can_claim_all(spool))
+            assert "moved 0 crashes to storage, published 0; 3 are left" in moved(s3_collector)
+            running.kill()
+            running.wait()
+            assert can_claim_all(spool)
+        assert "moved 3 crashes to storage, published 3; 0 are left" in moved(s3_collector)
+        for crash_id in crash_ids:
+            assert f"v1/dump/{crash_id}" in s3.objects()
+            assert s3_collector.queued().count(("standard", crash_id)) == 1
 
     def test_a_full_spool_is_answered_with_a_time_to_come_back(
         self, own_database: Database, s3: Bucket, tmp_path: Path
@@ -182,6 +229,33 @@ class TestStorageDown:
             assert collector.storage.get_raw_crash(crash_id)
 
 
+@contextmanager
+def mover(collector: CollectorProcess) -> Iterator[subprocess.Popen[str]]:
+    """Run a collector's mover until the end of the block."""
+    with subprocess.Popen(
+        [sys.executable, "manage.py", "runmover", "--interval", "0.1"],
+        cwd=CHECKOUT,
+        env=collector.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
+def can_claim_all(spool: Spool) -> bool:
+    """Tell whether nobody holds a crash of the spool."""
+    claimed = 0
+    for folder in spool.crash_folders():
+        for claim in spool.claim_crashes(folder):
+            claim.release()
+            claimed += 1
+    return claimed == spool.waiting().crashes
+
+
 def in_the_way(folder: Path, aside: Path | None = None) -> None:
     """Put a file where a folder has to be: that stops root, too."""
     if aside is not None:
@@ -189,6 +263,44 @@ def in_the_way(folder: Path, aside: Path | None = None) -> None:
     else:
         shutil.rmtree(folder)
     folder.write_text("in the way")
+
+
+class TestSpoolDamaged:
+    def test_a_damaged_crash_is_kept_and_shown_and_the_others_are_moved(
+        self, own_database: Database, tmp_path: Path
+    ) -> None:
+        with run_collector(tmp_path, own_database.url, COLLECTOR_SAVE_SECONDS="0") as collector:
+            in_the_way(tmp_path / "crashes")
+            crash_ids = [collector.send(valid(Notes=f"damaged {number}")).crash_id for number in range(2)]
+            (tmp_path / "crashes").unlink()
+            spool = tmp_path / "collector" / "spool"
+            (damaged,) = (spool / "crashes").rglob(f"{crash_ids[0]}.tar")
+            damaged.write_bytes(b"damaged")
+            said = moved(collector)
+            assert "moved 1 crashes to storage, published 1; 0 are left" in said
+            assert f"1 are damaged and kept in {spool / 'damaged'}" in said
+            assert (spool / "damaged" / damaged.name).read_bytes() == b"damaged"
+            assert collector.ledger(crash_ids[1])
+
+    def test_a_mover_outlives_a_spool_that_is_taken_away(
+        self, own_database: Database, tmp_path: Path
+    ) -> None:
+        with run_collector(tmp_path, own_database.url, COLLECTOR_SAVE_SECONDS="0") as collector:
+            in_the_way(tmp_path / "crashes")
+            crash_id = collector.send(valid()).crash_id
+            (tmp_path / "collector" / "spool").rename(tmp_path / "away")
+            done = collector.manage("runmover", "--once")
+            assert done.returncode != 0
+            assert (
+                "there is no spool; a collector makes it when it starts. Is its disk mounted?" in done.stderr
+            )
+            (tmp_path / "crashes").unlink()
+            with mover(collector) as running:
+                assert running.stdout is not None
+                assert "there is no spool" in running.stdout.readline()
+                (tmp_path / "away").rename(tmp_path / "collector" / "spool")
+                wait_until(lambda: collector.ledger(crash_id))
+            assert collector.storage.get_raw_crash(crash_id)
 
 
 class TestEnds:
@@ -234,6 +346,22 @@ class TestEnds:
         with run_collector(tmp_path, own_database.url) as collector:
             assert list((tmp_path / "collector" / "spool" / "uploads").iterdir()) == []
             assert collector.send(valid(Notes="after")).crash_id
+
+    def test_uploads_of_a_killed_worker_are_deleted_and_those_of_others_are_not(
+        self, own_database: Database, tmp_path: Path
+    ) -> None:
+        with run_collector(tmp_path, own_database.url) as collector:
+            (worker,) = collector.workers()
+            uploads = tmp_path / "collector" / "spool" / "uploads"
+            (uploads / f"{worker.pid}-aa.dump").write_bytes(b"half")
+            (uploads / f"{os.getpid()}-bb.dump").write_bytes(b"half")
+            worker.kill()
+            wait_until(lambda: len(list(uploads.iterdir())) == 1)
+            assert (uploads / f"{os.getpid()}-bb.dump").exists()
+            with run_collector(tmp_path, own_database.url):
+                assert (uploads / f"{os.getpid()}-bb.dump").exists()  # the other collector may be writing it
+        with run_collector(tmp_path, own_database.url):
+            assert list(uploads.iterdir()) == []
 
 
 class TestStart:

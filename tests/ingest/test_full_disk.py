@@ -14,7 +14,7 @@ from ingest.errors import Overloaded
 from ingest.mover import Moved, Mover
 from ingest.payload import CrashReport, parse_payload
 from ingest.publisher import Publisher
-from ingest.spool import Spool
+from ingest.spool import Spool, Waiting
 from processing.storage.memory import MemoryCrashStorage
 from tests.ingest.make_limits import make_limits
 from tests.ingest.process import run_collector
@@ -87,15 +87,17 @@ def test_crashes_leave_a_spool_that_has_filled_its_disk(collector_database: str,
             timeout_seconds=2,
             pause_seconds=2,
         )
+        mover = Mover(spool, MemoryCrashStorage(), publisher)
         soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
         try:
-            moved = Mover(spool, MemoryCrashStorage(), publisher).run_once()
+            moved = mover.run_once()
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+            mover.close()
             publisher.close()
         assert moved == Moved(saved=1, published=1)
-        assert spool.waiting() == {"crashes": 0, "unpublished": 0}
+        assert spool.waiting() == Waiting()
         assert collector.ledger(crash_id) == ("Firefox", "queued")
 
 
@@ -109,4 +111,27 @@ def test_clients_are_to_try_again_when_the_spool_has_no_room(tmp_path: Path) -> 
             spool.save(CRASH_ID, {"uuid": CRASH_ID}, {"log": bytes(100)})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert spool.waiting() == {"crashes": 0, "unpublished": 0}
+    assert spool.waiting() == Waiting()
+
+
+def test_a_crash_too_large_for_the_movers_memory_waits_for_room_on_the_disk_and_smaller_ones_go_on(
+    tmp_path: Path,
+) -> None:
+    spool = Spool(tmp_path, limit_bytes=1_000_000)
+    spool.prepare()
+    raw_crash = {"submitted_timestamp": "2026-08-01T00:00:00+00:00"}
+    spool.save(CRASH_ID, raw_crash, {"log": bytes(100_000)})
+    spool.save(CRASH_ID.replace("0b", "0a"), raw_crash, {"log": bytes(100)})
+    publisher = Publisher(
+        {"host": "127.0.0.1", "port": "1"}, connections=1, timeout_seconds=1, pause_seconds=0
+    )
+    mover = Mover(spool, MemoryCrashStorage(), publisher, memory_bytes=50_000)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        assert mover.run_once() == Moved(saved=1, refused=1, database_down=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        mover.close()
+    assert spool.waiting() == Waiting(crashes=1, notes=1, refused=1)
+    assert not list(tmp_path.glob("moving-*"))

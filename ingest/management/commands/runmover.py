@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import signal
 import threading
+from logging import getLogger
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ingest.build import build_publisher, build_spool
 from ingest.mover import Mover
+from ingest.spool import Spool
 from processing.errors import StorageError
 from processing.storage import get_storage
+
+log = getLogger(__name__)
 
 
 class Command(BaseCommand):
@@ -30,20 +35,46 @@ class Command(BaseCommand):
         stop = threading.Event()
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, lambda *_: stop.set())
-        spool, publisher = build_spool(), build_publisher()
-        mover = Mover(spool, get_storage(), publisher)
+        spool = build_spool()
+        # No client waits here, so one crash that the database refuses need not spare it the others for a while.
+        publisher = build_publisher(pause_seconds=0)
+        mover = Mover(spool, get_storage(), publisher, threads=settings.COLLECTOR["mover_threads"])
         try:
-            while not stop.is_set():
-                moved = mover.run_once(lambda: not stop.is_set())
-                if once:
-                    break
-                stop.wait(interval)
-        except StorageError as exc:
-            raise CommandError(f"the spool cannot be read: {exc}") from exc
+            if once:
+                self._run_once(mover, spool, stop)
+            else:
+                _run_until_stopped(mover, stop, interval)
         finally:
+            mover.close()
             publisher.close()
-        if once:
+
+    def _run_once(self, mover: Mover, spool: Spool, stop: threading.Event) -> None:
+        try:
+            moved = mover.run_once(lambda: not stop.is_set())
+            left = spool.waiting()
+        except StorageError as exc:
+            raise CommandError(str(exc)) from exc
+        self.stdout.write(
+            f"moved {moved.saved} crashes to storage, published {moved.published}; "
+            f"{left.crashes + left.notes} are left"
+        )
+        if left.refused:
             self.stdout.write(
-                f"moved {moved.saved} crashes to storage, published {moved.published}; "
-                f"{sum(spool.waiting().values())} are left"
+                f"{left.refused} of them were refused and are tried again later; the log says why"
             )
+        if left.damaged:
+            self.stdout.write(f"{left.damaged} are damaged and kept in {spool.damaged}")
+
+
+def _run_until_stopped(mover: Mover, stop: threading.Event, interval: float) -> None:
+    """Go through the spool again and again. One that cannot be used now is a disk that somebody may mount again."""
+    problem = ""
+    while not stop.is_set():
+        try:
+            mover.run_once(lambda: not stop.is_set())
+            problem = ""
+        except StorageError as exc:
+            if str(exc) != problem:
+                problem = str(exc)
+                log.error("%s", problem)
+        stop.wait(interval)

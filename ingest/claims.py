@@ -1,0 +1,128 @@
+"""Files of the spool that one mover alone works on, for as long as it lives and no longer."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from logging import getLogger
+from pathlib import Path
+from typing import Any
+
+from processing.errors import StorageError
+
+log = getLogger(__name__)
+
+#: For how long a file may be put off; a later time than that comes from a clock that was set back.
+LONGEST_DELAY_SECONDS = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One file of the spool, locked for everybody else; leaving the ``with`` block lets go of it.
+
+    The kernel holds the lock and lets go when the process ends, however it ends: no claim outlives its mover.
+
+    Methods leave a file alone that has come to the path since (the same crash saved again): its turn is still to come.
+    Raises, every method: StorageError when the spool cannot be written.
+    """
+
+    crash_id: str
+    path: Path
+    size: int
+    descriptor: int
+
+    def remove(self) -> None:
+        """Delete the file: it is where it belongs."""
+        with _writing(self.path):
+            if self._is_there():
+                self.path.unlink()
+
+    def set_aside(self, folder: Path) -> None:
+        """Keep the file in another folder, where no mover looks."""
+        with _writing(self.path):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            kept = folder / self.path.name
+            if kept.exists():
+                kept = folder / f"{self.path.stem}-{secrets.token_hex(4)}{self.path.suffix}"
+            if self._is_there():
+                self.path.rename(kept)
+
+    def put_off(self, seconds: float) -> None:
+        """Have nobody claim the file for so long; that is kept as the time of its last change, so every mover knows."""
+        with _writing(self.path):
+            _put_off(self.descriptor, seconds)
+
+    def release(self) -> None:
+        os.close(self.descriptor)
+
+    def _is_there(self) -> bool:
+        return os.path.samestat(self.path.stat(), os.fstat(self.descriptor))
+
+    def __enter__(self) -> Claim:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.release()
+
+
+def claim(path: Path, crash_id: str) -> Claim | None:
+    """Take a file for this process alone. Give None when it is gone, put off, unreadable, or somebody else's.
+
+    Raises: StorageError when files cannot be locked there.
+    """
+    try:
+        if is_put_off(path.stat()):
+            return None
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as exc:
+        log.warning("%s: the spool's disk does not give it: %s", crash_id, type(exc).__name__)
+        with suppress(OSError):
+            _put_off(path, LONGEST_DELAY_SECONDS)
+        return None
+    if _lock(descriptor, path):
+        with suppress(FileNotFoundError):  # whoever had it before has moved it
+            status = os.fstat(descriptor)
+            if os.path.samestat(path.stat(), status) and not is_put_off(status):
+                return Claim(crash_id, path, status.st_size, descriptor)
+    os.close(descriptor)
+    return None
+
+
+def is_put_off(status: os.stat_result) -> bool:
+    """Tell whether a file's turn has yet to come."""
+    return 0 < status.st_mtime - time.time() <= LONGEST_DELAY_SECONDS
+
+
+def _lock(descriptor: int, path: Path) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as exc:
+        os.close(descriptor)
+        raise StorageError(
+            f"{path}: files cannot be locked here; put the spool on a local disk: {exc}"
+        ) from exc
+    return True
+
+
+def _put_off(file: Path | int, seconds: float) -> None:
+    due_at = time.time() + min(seconds, LONGEST_DELAY_SECONDS)
+    os.utime(file, (due_at, due_at))
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        return  # taken away by hand
+    except OSError as exc:
+        raise StorageError(f"{path}: the spool cannot be written: {exc}") from exc
