@@ -21,7 +21,7 @@ from datetime import datetime
 from logging import getLogger
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, BinaryIO
 
 from ingest import claims
 from ingest.claims import Claim
@@ -201,22 +201,12 @@ class Spool:
 
         Raises: CrashNotFound; StorageError; OSError when there is no room for the copies.
         """
-        names = self.crashes.get_dump_names(claim.crash_id)
+        opened = self.crashes.open_dumps(claim.crash_id)
         if in_memory:
-            yield {name: self._read(claim.crash_id, name) for name in names}
+            yield {name: dump.read() for name, dump in opened}
             return
         with TemporaryDirectory(dir=self.folder, prefix=_COPIES) as folder:
-            yield {name: self._copy(claim.crash_id, name, Path(folder)) for name in names}
-
-    def _read(self, crash_id: str, name: str) -> bytes:
-        with self.crashes.open_dump(crash_id, name) as source:
-            return source.read()
-
-    def _copy(self, crash_id: str, name: str, folder: Path) -> Path:
-        path = folder / name
-        with self.crashes.open_dump(crash_id, name) as source, path.open("wb") as copy:
-            shutil.copyfileobj(source, copy, _COPY_BYTES)
-        return path
+            yield {name: _copy(dump, Path(folder) / name) for name, dump in opened}
 
     def note_unpublished(self, crash_id: str, *, product: str, received_at: datetime) -> None:
         """Remember, also through a power cut, that a saved crash has yet to be published. Raises: StorageError."""
@@ -300,6 +290,12 @@ class _MeasuredSize:
             self._added_bytes -= added_before
         ended = time.monotonic()
         self._due_at = ended + max(_SIZE_KNOWN_SECONDS, (ended - started) * _MEASURING_PART)
+
+
+def _copy(source: BinaryIO, path: Path) -> Path:
+    with path.open("wb") as copy:
+        shutil.copyfileobj(source, copy, _COPY_BYTES)
+    return path
 
 
 def _paths(folder: Path, prefix: str = "") -> Iterator[Path]:

@@ -62,12 +62,25 @@ class FileSystemCrashStorage(CrashStorage):
 
     def open_dump(self, crash_id: str, name: str) -> BinaryIO:
         try:
-            offset, size = self._members(crash_id)[name]
+            place = self._members(crash_id)[name]
         except KeyError:
             raise CrashNotFound(f"{crash_id}: no part {name} in storage") from None
+        return self._open_part(crash_id, name, place)
+
+    def open_dumps(self, crash_id: str) -> Iterator[tuple[str, BinaryIO]]:
+        """Give name and content of each dump, one after the other; that takes less than opening them one by one.
+
+        Raises: CrashNotFound, StorageError.
+        """
+        for name, place in self._members(crash_id).items():
+            if name != _RAW_CRASH:
+                with self._open_part(crash_id, name, place) as dump:
+                    yield name, dump
+
+    def _open_part(self, crash_id: str, name: str, place: tuple[int, int]) -> BinaryIO:
         with _storage_errors(f"{crash_id}: cannot read {name}", missing=f"{crash_id}: not in storage"):
             file = io.FileIO(self._path(crash_id, keys.UNIT_SUFFIX))
-        return cast("BinaryIO", io.BufferedReader(_Slice(file, offset, size)))
+        return cast("BinaryIO", io.BufferedReader(_Slice(file, *place)))
 
     def save_processed_crash(self, crash_id: str, processed_crash: Mapping[str, Any]) -> None:
         with _storage_errors(f"{crash_id}: cannot save the processed crash"):

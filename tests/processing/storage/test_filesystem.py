@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tarfile
 from pathlib import Path
 
 import pytest
 
-from processing.errors import CrashDamaged, StorageError
+from processing.errors import CrashDamaged, CrashNotFound, StorageError
 from processing.storage.filesystem import FileSystemCrashStorage
 from tests.contracts.storage import DAY, RAW, StorageContract
 
@@ -55,6 +56,46 @@ def test_a_root_that_cannot_be_made_is_a_storage_error(tmp_path: Path, crash_id:
         storage.save_raw_crash(crash_id, RAW, {})
     with pytest.raises(StorageError, match="cannot be written"):
         storage.check()
+
+
+@pytest.mark.parametrize("there_instead", ["nothing", "an empty folder", "a folder that once was in use"])
+def test_a_root_that_was_unmounted_takes_nothing_until_it_is_back(
+    storage: FileSystemCrashStorage, root: Path, crash_id: str, tmp_path: Path, there_instead: str
+) -> None:
+    """Its folder is taken away, as when a disk is unmounted, and what lies below shows."""
+    storage.save_raw_crash(crash_id, RAW, {})
+    began_and_wrote_nothing = FileSystemCrashStorage(root)
+    other_id = f"1{crash_id[1:]}"
+    root.rename(tmp_path / "away")
+    if there_instead != "nothing":
+        (root / "tmp").mkdir(parents=True)
+    if there_instead == "an empty folder":
+        (root / "tmp").rmdir()
+    for write in (
+        lambda: storage.save_raw_crash(other_id, RAW, {}),
+        lambda: storage.save_processed_crash(other_id, {}),
+        storage.check,
+        began_and_wrote_nothing.check,
+    ):
+        with pytest.raises(StorageError, match="is its disk unmounted"):
+            write()
+    assert [path for path in root.rglob("*") if path.is_file()] == []
+    FileSystemCrashStorage(root).check()  # a new process takes what is there
+    shutil.rmtree(root)
+    (tmp_path / "away").rename(root)
+    storage.check()
+    storage.save_raw_crash(other_id, RAW, {})
+    assert set(storage.list_crash_ids(DAY)) == {crash_id, other_id}
+
+
+def test_all_dumps_are_opened_by_one_look_at_what_there_is(
+    storage: FileSystemCrashStorage, crash_id: str
+) -> None:
+    dumps = {f"dump_{number}": bytes([number]) * number for number in range(200)}
+    storage.save_raw_crash(crash_id, RAW, dumps)
+    assert {name: dump.read() for name, dump in storage.open_dumps(crash_id)} == dumps
+    with pytest.raises(CrashNotFound):
+        next(storage.open_dumps(crash_id[:-6] + "260730"))
 
 
 @pytest.mark.parametrize("left", [0, 100, 700, 1100])
