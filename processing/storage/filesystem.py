@@ -35,12 +35,14 @@ class FileSystemCrashStorage(CrashStorage):
     A crash is one file: it is there whole or not at all, it needs two syncs (the file, its folder) however many
     dumps it has, and any tar program can look into it.
 
-    Args: ``root`` is made when it is missing.
+    Args: ``root`` is made when it is missing. Once it has been seen, nothing is written to another folder of that name,
+    nor is it made again: when its disk is unmounted, writing fails instead of filling the disk below.
     """
 
     def __init__(self, root: str | Path) -> None:
         self._root = Path(root)
         self._temporary = self._root / _TEMPORARY
+        self._identity = _identity(root)
 
     def save_raw_crash(self, crash_id: str, raw_crash: Mapping[str, Any], dumps: Mapping[str, Dump]) -> None:
         try:
@@ -120,6 +122,7 @@ class FileSystemCrashStorage(CrashStorage):
     def check(self) -> None:
         probe = self._temporary / f"check-{secrets.token_hex(8)}"
         with _storage_errors(f"{self._root} cannot be written"):
+            self._keep_to_root()
             try:
                 _write_durably(str(probe), [b"check"])
                 probe.read_bytes()
@@ -147,6 +150,18 @@ class FileSystemCrashStorage(CrashStorage):
                     total += (Path(folder) / name).stat().st_size
         return total
 
+    def _keep_to_root(self) -> None:
+        """Make the root when it was never seen. Raises: StorageError when it is gone, or another one; OSError."""
+        identity = _identity(self._root)
+        if self._identity is None:
+            _make_folders(self._root)
+            self._identity = _identity(self._root)
+        elif identity != self._identity:
+            raise StorageError(
+                f"{self._root}: {'another folder than' if identity else 'gone, and there'} when this process began; is "
+                f"its disk unmounted? Bring it back, or begin anew with what is there now by a restart."
+            )
+
     def _path(self, crash_id: str, suffix: str) -> str:
         return f"{self._root}/{keys.file_folder(crash_id)}/{crash_id}{suffix}"
 
@@ -167,6 +182,7 @@ class FileSystemCrashStorage(CrashStorage):
 
         Paths are texts from here on: this is the way of every crash, and `Path` would take a tenth of its time.
         """
+        self._keep_to_root()
         folder, _, name = path.rpartition("/")
         temporary = f"{self._temporary}/{name}.{secrets.token_hex(4)}"
         try:
@@ -287,6 +303,14 @@ def _write_all(descriptor: int, buffers: Sequence[bytes]) -> None:
             rest = memoryview(b"".join(batch))[written:]
             while rest:
                 rest = rest[os.write(descriptor, rest) :]
+
+
+def _identity(folder: str | Path) -> int | None:
+    """Give a folder's number on its disk, the same when the disk is mounted again; None when it cannot be seen."""
+    try:
+        return os.stat(folder).st_ino  # noqa: PTH116  # on the way of every crash
+    except OSError:
+        return None
 
 
 def _make_folders(folder: Path) -> None:

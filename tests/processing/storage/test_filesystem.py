@@ -71,14 +71,13 @@ def test_a_root_that_was_unmounted_takes_nothing_until_it_is_back(
         (root / "tmp").mkdir(parents=True)
     if there_instead == "an empty folder":
         (root / "tmp").rmdir()
-    for write in (
-        lambda: storage.save_raw_crash(other_id, RAW, {}),
-        lambda: storage.save_processed_crash(other_id, {}),
-        storage.check,
-        began_and_wrote_nothing.check,
-    ):
+    with pytest.raises(StorageError, match="is its disk unmounted"):
+        storage.save_raw_crash(other_id, RAW, {})
+    with pytest.raises(StorageError, match="is its disk unmounted"):
+        storage.save_processed_crash(other_id, {})
+    for began_before in (storage, began_and_wrote_nothing):
         with pytest.raises(StorageError, match="is its disk unmounted"):
-            write()
+            began_before.check()
     assert [path for path in root.rglob("*") if path.is_file()] == []
     FileSystemCrashStorage(root).check()  # a new process takes what is there
     shutil.rmtree(root)
