@@ -125,7 +125,15 @@ X_FRAME_OPTIONS = "DENY"
 
 SEARCH = {
     "BACKEND": "processing.search.tantivy.TantivySearch",
-    "OPTIONS": {"folder": VAR_DIR / "search"},
+    "OPTIONS": {
+        "folder": VAR_DIR / "search",
+        "scan_seconds": ENV.read(
+            "SEARCH_SCAN_SECONDS",
+            env.positive_number,
+            default="30",
+            doc="seconds that one search may take which has to compare a pattern with every stack there is.",
+        ),
+    },
 }
 STACKWALKER_TIMEOUT = ENV.read(
     "STACKWALKER_TIMEOUT",

@@ -22,6 +22,7 @@ _NOT_OFFERED = {
     "@": "any text",
     "#": "empty language",
 }
+_LUCENE_SPECIAL = frozenset('.?+*{}|()[]"') | frozenset(_NOT_OFFERED)
 _CLASS_LETTERS = frozenset("dDsSwW")
 
 
@@ -38,6 +39,30 @@ def has_wildcard(text: str) -> bool:
 def without_escapes(text: str) -> str:
     """Give the text meant by one without wildcards: ``\\*`` is a star, ``\\\\`` a backslash."""
     return "".join(character for character, _ in _characters(text))
+
+
+def with_escapes(text: str) -> str:
+    """Give the text without wildcards that means ``text``."""
+    return "".join("\\" + character if character in "*?\\" else character for character in text)
+
+
+def plain_within(expression: str) -> str | None:
+    """Give the text that a regular expression as Elasticsearch takes it looks for anywhere in a value.
+
+    None when it is not of that kind: ``.*``, plain text, ``.*``.
+    """
+    inner = expression[2:-2]
+    if len(expression) < 4 or not (expression.startswith(".*") and expression.endswith(".*")):
+        return None
+    plain: list[str] = []
+    characters = iter(inner)
+    for character in characters:
+        meant = next(characters, "") if character == "\\" else character
+        is_plain = meant not in _CLASS_LETTERS if character == "\\" else meant not in _LUCENE_SPECIAL
+        if not (meant and is_plain):
+            return None
+        plain.append(meant)
+    return "".join(plain)
 
 
 def from_wildcards(text: str) -> str:

@@ -32,6 +32,7 @@ from processing.search.query import Query, Sort
 from processing.search.tantivy_filters import Compiler, all_of, bad_expression
 from processing.search.tantivy_folder import REBUILD, IndexFolder, open_index
 from processing.search.tantivy_layout import ID, SHOWN, Layout
+from processing.search.tantivy_scan import Scanner
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +43,8 @@ _SEGMENT_TERMS = 65_000
 _MAX_MONTH_BUCKETS = 5_000
 #: More crashes with one value of the first sort field are not put in order by the next.
 _MAX_TIED = 20_000
+#: So many stacks are looked through in less time than another process takes to start.
+_SCANNED_AT_ONCE = 25_000
 #: tantivy writes from one thread with this much memory; less than 15 MB it refuses.
 _WRITER_BYTES = 32_000_000
 
@@ -62,14 +65,18 @@ class TantivySearch(SearchBackend):
 
     A reader sees a commit with its next search, whichever process made it.
     Args: ``folder`` holds the index (see `processing.search.tantivy_folder`) · ``lock_timeout_seconds`` how long to
-    wait for another writer.
+    wait for another writer · ``scan_seconds`` how long a search may take that has to look through all stacks of a large
+    index, None for any time.
     """
 
-    def __init__(self, folder: str | Path, lock_timeout_seconds: float = 60) -> None:
+    def __init__(
+        self, folder: str | Path, lock_timeout_seconds: float = 60, scan_seconds: float | None = 30
+    ) -> None:
         self._folder = IndexFolder(Path(folder), lock_timeout_seconds=lock_timeout_seconds)
         self._view: _View | None = None
         self._view_lock = threading.Lock()
         self._had_index = False
+        self._scanner = None if scan_seconds is None else Scanner(Path(folder), scan_seconds)
 
     def index(self, processed_crashes: Mapping[str, Mapping[str, Any]]) -> None:
         with self._folder.writing():
@@ -95,9 +102,17 @@ class TantivySearch(SearchBackend):
         for field in query.fields():
             view.layout.require(field)
         try:
-            return _answer(view, query, Compiler(view.layout))
+            return self._answer(view, query, Compiler(view.layout))
         except _TooManyFrames:
-            return _answer(view, query, Compiler(view.layout, scan_frames=True))
+            return self._answer(view, query, Compiler(view.layout, scan_frames=True))
+
+    def _answer(self, view: _View, query: Query, compiler: Compiler) -> SearchResult:
+        wanted = all_of([compiler.compile(condition) for condition in query.filters])
+        if self._scanner and compiler.scans and view.searcher.num_docs > _SCANNED_AT_ONCE:
+            return self._scanner.search(query)
+        with _query_errors(view.folder):
+            total, hits = _page(view.searcher, wanted, query)
+            return SearchResult(total=total, hits=hits, facets=_facets(view.searcher, wanted, query))
 
     def rebuild(self, batches: Iterable[Sequence[str]], load: Load) -> int:
         with self._folder.rebuilding():
@@ -279,13 +294,6 @@ def _delete_before(folder: Path, midnight: int) -> int:
         count = _count(searcher.search(doomed, limit=1))
         writer.delete_documents_by_query(doomed)
     return count
-
-
-def _answer(view: _View, query: Query, compiler: Compiler) -> SearchResult:
-    wanted = all_of([compiler.compile(condition) for condition in query.filters])
-    with _query_errors(view.folder):
-        total, hits = _page(view.searcher, wanted, query)
-        return SearchResult(total=total, hits=hits, facets=_facets(view.searcher, wanted, query))
 
 
 @contextmanager

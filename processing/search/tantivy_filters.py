@@ -40,13 +40,15 @@ class Compiler:
     """Compiles conditions for one index.
 
     With ``scan_frames``, text across frames is looked for in whole values instead of in the frame terms: slower, but
-    without the engine's limit on how many frames one piece of it may match.
+    without the engine's limit on how many frames one piece of it may match. ``scans`` tells whether what was compiled
+    has to be compared with every stack there is.
     """
 
     def __init__(self, layout: Layout, *, scan_frames: bool = False) -> None:
         self._layout = layout
         self.schema = layout.schema
         self.scan_frames = scan_frames
+        self.scans = False
 
     def compile(self, condition: Condition) -> tantivy.Query:
         """Give the tantivy query for a condition. Raises: BadQuery; SearchError for a field the index lacks."""
@@ -131,28 +133,39 @@ def _contains(compiler: Compiler, field: Field, value: Value) -> tantivy.Query:
     text = _operand(field, value)
     if _is_plain_frames(compiler, field, text):
         return _in_frames(compiler, field, patterns.without_escapes(text))
-    return _regex(compiler, field, f"{patterns.ANYTHING}{patterns.from_wildcards(text)}{patterns.ANYTHING}")
+    return _scan(compiler, field, f"{patterns.ANYTHING}{patterns.from_wildcards(text)}{patterns.ANYTHING}")
 
 
 def _starts_with(compiler: Compiler, field: Field, value: Value) -> tantivy.Query:
     text = _operand(field, value)
-    return _regex(compiler, field, patterns.from_wildcards(text) + patterns.ANYTHING)
+    compare = _scan if patterns.has_wildcard(text) else _regex
+    return compare(compiler, field, patterns.from_wildcards(text) + patterns.ANYTHING)
 
 
 def _ends_with(compiler: Compiler, field: Field, value: Value) -> tantivy.Query:
     text = _operand(field, value)
     if _is_plain_frames(compiler, field, text):
         return _in_frames(compiler, field, patterns.without_escapes(text) + END)
-    return _regex(compiler, field, patterns.ANYTHING + patterns.from_wildcards(text))
+    return _scan(compiler, field, patterns.ANYTHING + patterns.from_wildcards(text))
 
 
 def _matches_regex(compiler: Compiler, field: Field, value: Value) -> tantivy.Query:
-    return _regex(compiler, field, patterns.from_lucene(str(value)))
+    text = patterns.plain_within(str(value))
+    if text and _is_plain_frames(compiler, field, patterns.with_escapes(text)):
+        return _in_frames(compiler, field, text)
+    return _scan(compiler, field, patterns.from_lucene(str(value)))
 
 
 def _operand(field: Field, value: Value) -> str:
     text = str(value)
     return text.lower() if field.search is SearchKind.LIST else text
+
+
+def _scan(compiler: Compiler, field: Field, expression: str) -> tantivy.Query:
+    """Compare whole values with an expression that may begin anyhow, so that no order of them helps."""
+    if field.search is SearchKind.FRAMES:
+        compiler.scans = True
+    return _regex(compiler, field, expression)
 
 
 def _regex(compiler: Compiler, field: Field, expression: str, part: str = "") -> tantivy.Query:

@@ -42,3 +42,30 @@ def test_wildcards(text: str, matching: list[str], other: list[str]) -> None:
     expression = re.compile(patterns.from_wildcards(text))
     assert all(expression.fullmatch(each) for each in matching)
     assert not any(expression.fullmatch(each) for each in other)
+
+
+@pytest.mark.parametrize(
+    ("expression", "text"),
+    [
+        (".*alloc.*", "alloc"),
+        (r".*a\.b\*\\.*", r"a.b*\\"[:-1]),
+        (".*^a b$.*", "^a b$"),
+        (".*a.b.*", None),
+        (r".*\d.*", None),
+        (r".*a\.*", None),
+        (".*a|b.*", None),
+        ('.*"a".*', None),
+        (".*a", None),
+        ("a.*", None),
+        (".*", None),
+    ],
+)
+def test_plain_text_anywhere_is_told_from_other_expressions(expression: str, text: str | None) -> None:
+    assert patterns.plain_within(expression) == text
+
+
+@given(st.text(min_size=1))
+def test_text_escaped_for_wildcards_means_itself(text: str) -> None:
+    escaped = patterns.with_escapes(text)
+    assert not patterns.has_wildcard(escaped)
+    assert patterns.without_escapes(escaped) == text

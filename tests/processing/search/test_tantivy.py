@@ -16,8 +16,9 @@ import pytest
 from processing.errors import BadQuery, SearchError
 from processing.schema.field import SearchKind
 from processing.schema.registry import search_field
+from processing.search import tantivy, tantivy_scan
 from processing.search.base import SearchBackend
-from processing.search.query import Facet, Histogram, Operator, Query, Sort
+from processing.search.query import Facet, Filter, Histogram, Operator, Query, Sort
 from processing.search.tantivy import TantivySearch
 from processing.search.tantivy_folder import IndexFolder
 from processing.search.tantivy_layout import Layout
@@ -298,3 +299,63 @@ def test_long_part_of_a_stack_can_be_looked_for_frame_by_frame(search: SearchBac
     assert found(search, where("proto_signature", Operator.CONTAINS, operand)) == [0]
     with pytest.raises(BadQuery, match="too long or too complex"):
         found(search, where("signature", Operator.CONTAINS, operand))
+
+
+SCANNED = where("proto_signature", Operator.REGEX, "f1.*main")
+
+
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take every index for a large one."""
+    monkeypatch.setattr(tantivy, "_SCANNED_AT_ONCE", 0)
+
+
+@pytest.mark.parametrize(
+    ("condition", "numbers"),
+    [
+        (SCANNED, [1]),
+        (where("proto_signature", Operator.CONTAINS, "f*main"), [0, 1, 2]),
+        (where("proto_signature", Operator.STARTS_WITH, "?2"), [2]),
+        (where("proto_signature", Operator.ENDS_WITH, "?ain"), [0, 1, 2]),
+    ],
+)
+def test_a_large_index_is_looked_through_by_another_process_with_the_same_answer(
+    folder: Path, large: None, condition: Filter, numbers: list[int]
+) -> None:
+    engine = TantivySearch(folder, scan_seconds=30)
+    fill(engine, *(make_crash(proto_signature=f"f{n} | main") for n in range(3)))
+    assert found(engine, condition) == numbers
+    query = Query(filters=(condition,), aggregations=(Facet(search_field("proto_signature")),))
+    assert engine.search(query) == TantivySearch(folder, scan_seconds=None).search(query)
+
+
+def test_a_search_that_looks_through_all_stacks_is_ended_in_time_with_the_way_out(
+    folder: Path, large: None
+) -> None:
+    engine = TantivySearch(folder, scan_seconds=0.001)
+    fill(engine, make_crash(proto_signature="f1 | main"))
+    with pytest.raises(BadQuery, match="use ~ with plain text"):
+        found(engine, SCANNED)
+    assert found(engine, where("proto_signature", Operator.CONTAINS, "1 | m")) == [0]
+    assert found(engine, where("proto_signature", Operator.REGEX, ".*1 | m.*".replace("|", "\\|"))) == [0]
+
+
+def test_errors_of_the_other_process_are_told(folder: Path, large: None) -> None:
+    engine = TantivySearch(folder, scan_seconds=30)
+    fill(engine, make_crash(proto_signature="f1 | main"))
+    query = Query(filters=(SCANNED,), sort=(Sort(search_field("date")),), offset=9_999)
+    assert engine.search(query).total == 1
+    with pytest.raises(BadQuery, match="minute"):
+        engine.search(Query(filters=(SCANNED,), aggregations=(Histogram(search_field("date"), "fortnight"),)))
+
+
+def test_one_search_at_a_time_looks_through_all_stacks(
+    folder: Path, large: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tantivy_scan, "_PATIENCE_SECONDS", 0.01)
+    engine = TantivySearch(folder, scan_seconds=30)
+    fill(engine, make_crash(proto_signature="f1 | main"))
+    assert engine._scanner is not None
+    with engine._scanner._turn, pytest.raises(SearchError, match="another search looks through all stacks"):
+        found(engine, SCANNED)
+    assert found(engine, SCANNED) == [0]
