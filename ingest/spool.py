@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from logging import getLogger
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 
 from ingest import claims
@@ -205,8 +204,14 @@ class Spool:
         if in_memory:
             yield {name: dump.read() for name, dump in opened}
             return
-        with TemporaryDirectory(dir=self.folder, prefix=_COPIES) as folder:
-            yield {name: _copy(dump, Path(folder) / name) for name, dump in opened}
+        # Named by the file, which nobody else moves: after a kill its next mover finds the copies and deletes them.
+        folder = self.folder / f"{_COPIES}{os.fstat(claim.descriptor).st_ino}-{claim.crash_id}"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700)
+        try:
+            yield {name: _copy(dump, folder / name) for name, dump in opened}
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def note_unpublished(self, crash_id: str, *, product: str, received_at: datetime) -> None:
         """Remember, also through a power cut, that a saved crash has yet to be published. Raises: StorageError."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -144,6 +145,19 @@ class TestManyAtOnce:
         with storage.open_dump(crash_id, "upload_file_minidump") as dump:
             assert dump.read() == bytes(range(256)) * 1000
         assert [path.name for path in copies] == ["upload_file_minidump"]
+        assert not list(spool.folder.glob("moving-*"))
+
+    def test_the_copies_of_a_killed_mover_are_deleted_with_the_crash(
+        self, spool: Spool, queue: Queue
+    ) -> None:
+        folder = file_of(spool, spooled(spool, bytes(50_000))).parent
+        (claim,) = spool.claim_crashes(folder)
+        with claim, spool.dumps(claim, in_memory=False) as dumps:
+            (copy,) = dumps.values()
+            assert isinstance(copy, Path)
+            shutil.copytree(copy.parent, spool.folder / "kept")
+        (spool.folder / "kept").rename(copy.parent)
+        assert run_once(spool, Storage(), queue, memory_bytes=10_000).saved == 1
         assert not list(spool.folder.glob("moving-*"))
 
 
