@@ -10,14 +10,17 @@ from logging import getLogger
 
 from ingest.publisher import Publisher
 from ingest.spool import Spool
-from processing.errors import CrashStatsError, StorageError
+from processing.errors import CrashStatsError
 from processing.storage.base import CrashStorage
 
 log = getLogger(__name__)
 
 
 class Health:
-    """Really asks storage, queue and spool, all at once and within a time; probes that come often get the last answer.
+    """Really asks storage, queue and spool, all at once and within a time.
+
+    Probes that come often, or while others are being answered, get the last answer: so a part that hangs holds up one
+    thread of the process, however many ask.
 
     Args: an answer counts for ``fresh_seconds``; what takes longer than ``timeout_seconds`` counts as failed.
     """
@@ -31,27 +34,30 @@ class Health:
         timeout_seconds: float = 5,
         fresh_seconds: float = 2,
     ) -> None:
-        self._spool = spool
         self._checks: Mapping[str, Callable[[], None]] = {
             "storage": storage.check,
             "queue": publisher.check,
-            "spool": self._check_spool,
+            "spool": spool.check,
         }
         self._timeout_seconds = timeout_seconds
         self._fresh_seconds = fresh_seconds
         self._lock = threading.Lock()
         self._executor: ThreadPoolExecutor | None = None
         self._running: dict[str, Future[None]] = {}
-        self._checked_at = -fresh_seconds
-        self._errors: list[dict[str, str]] = []
+        self._checked_at = 0.0
+        self._errors: list[dict[str, str]] | None = None
 
     def errors(self) -> list[dict[str, str]]:
         """Give ``{"name", "msg"}`` for each part that does not work; the texts may be shown to anyone."""
-        with self._lock:
-            if time.monotonic() - self._checked_at >= self._fresh_seconds:
+        if not self._lock.acquire(blocking=self._errors is None):
+            return self._errors or []
+        try:
+            if self._errors is None or time.monotonic() - self._checked_at >= self._fresh_seconds:
                 self._errors = self._check()
                 self._checked_at = time.monotonic()
             return self._errors
+        finally:
+            self._lock.release()
 
     def _check(self) -> list[dict[str, str]]:
         if self._executor is None:  # made here: threads do not survive the fork of a worker
@@ -72,12 +78,6 @@ class Health:
         exc = future.exception()
         if exc is None:
             return ""
-        if not isinstance(exc, CrashStatsError):
-            raise exc
-        log.warning("health: %s: %s", name, type(exc.__cause__ or exc).__name__)
+        unforeseen = None if isinstance(exc, CrashStatsError) else exc
+        log.warning("health: %s: %s: %s", name, exc, exc.__cause__, exc_info=unforeseen)
         return "cannot be used now; the collector's log says why"
-
-    def _check_spool(self) -> None:
-        self._spool.crashes.check()
-        if self._spool.is_full():
-            raise StorageError("the spool is full")
