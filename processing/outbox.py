@@ -26,6 +26,7 @@ from processing.models import Crash, SearchOutbox
 from processing.reindexing import BackgroundRebuild
 from processing.search import SearchBackend, documents, get_search
 from processing.storage import get_storage
+from processing.verification import RegularVerification
 
 logger = logging.getLogger(__name__)
 
@@ -46,10 +47,13 @@ def run(stopping: threading.Event) -> None:
     """Keep search up to date until ``stopping`` is set, through outages of search, storage and database.
 
     Looks after each notification, so that a processed crash can be found at once; tends the ledger between. An index
-    that is missing, damaged or outdated when it starts is made anew meanwhile.
+    that is missing, damaged or outdated when it starts is made anew meanwhile, and saved crashes that are on nobody's
+    list are looked for every few minutes.
     """
     listener = Listener(ledger.OUTBOX_CHANNEL)
     rebuild = BackgroundRebuild(stopping)
+    verification = RegularVerification(stopping)
+    verification.start()
     tended: date | None = None
     while not stopping.is_set():
         try:
@@ -63,6 +67,7 @@ def run(stopping: threading.Event) -> None:
             listener.close()
             stopping.wait(REST_SECONDS)
     rebuild.join()
+    verification.join()
     listener.close()
 
 

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import logging
-from datetime import date
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 
+from django.db import Error as DatabaseFailure
 from django.db import connection
 
 from processing import processor, queue
-from processing.errors import CrashDamaged, CrashNotFound
+from processing.errors import CrashDamaged, CrashNotFound, QueueError, StorageError
 from processing.models import Crash
 from processing.storage import get_storage
 
 logger = logging.getLogger(__name__)
+
+#: How long the indexer rests between two rounds of `verify`: so long, or so many times as long as the round took.
+PAUSE_SECONDS = 300.0
+PAUSE_SHARE = 20
 
 _BATCH = 1000
 _LOST = """
@@ -23,14 +32,71 @@ WHERE state IN ('saved', 'queued', 'processing')
 """
 
 
-def accept_unknown(day: date) -> int:
+@dataclass(frozen=True)
+class Found:
+    """How many crashes were queued: ``unknown`` to the ledger before; ``lost``, in the ledger but without a message."""
+
+    unknown: int
+    lost: int
+
+
+def verify(day: date | None = None, should_stop: Callable[[], bool] = lambda: False) -> Found:
+    """Queue what is saved and on nobody's list: of a UTC day, of yesterday and today when none is given.
+
+    ``should_stop`` is asked now and then. Raises: StorageError, QueueError, django.db.Error; running it again goes on.
+    """
+    lost = requeue_lost()
+    today = datetime.now(UTC).date()
+    days = [day] if day else [today - timedelta(days=1), today]
+    return Found(unknown=sum(accept_unknown(each, should_stop) for each in days), lost=lost)
+
+
+class RegularVerification:
+    """Calls `verify` again and again in a thread of its own, so that nothing has to wait for an operator."""
+
+    def __init__(self, stopping: threading.Event) -> None:
+        self._stopping = stopping
+        self._thread = threading.Thread(target=self._run, name="verification")
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def join(self) -> None:
+        """Wait until the thread has ended, which it does soon after ``stopping`` was set."""
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            started = time.monotonic()
+            self._verify()
+            took = time.monotonic() - started
+            self._stopping.wait(max(PAUSE_SECONDS, PAUSE_SHARE * took))
+
+    def _verify(self) -> None:
+        try:
+            found = verify(should_stop=self._stopping.is_set)
+            if found.unknown or found.lost:
+                logger.warning(
+                    "queued %d crashes that the ledger did not know, %d that had no message",
+                    found.unknown,
+                    found.lost,
+                )
+        except (StorageError, QueueError, DatabaseFailure) as exc:
+            logger.warning("cannot look for crashes on nobody's list now: %s", exc)
+        except Exception:  # a defect of ours: later rounds may do better, and the process has other work
+            logger.exception("cannot look for crashes on nobody's list")
+        finally:
+            connection.close()  # each thread has its own
+
+
+def accept_unknown(day: date, should_stop: Callable[[], bool] = lambda: False) -> int:
     """Enter the crashes of a day that storage has and the ledger has not, and queue them; give how many.
 
     Raises: StorageError, QueueError, django.db.Error; running it again goes on.
     """
     ids = get_storage().list_crash_ids(day)
     accepted = 0
-    while batch := list(islice(ids, _BATCH)):
+    while not should_stop() and (batch := list(islice(ids, _BATCH))):
         for crash_id in sorted(set(batch) - _known(day, batch)):
             accepted += _accept(crash_id)
     return accepted

@@ -13,9 +13,9 @@ from django.conf import settings as settings_of_django
 from django.db import connection as django_connection
 from django.utils import timezone
 
-from processing import crashid, leases, ledger, outbox, queue
+from processing import crashid, leases, ledger, outbox, queue, verification
 from processing.errors import SearchError, StorageError
-from processing.models import Crash, SearchOutbox
+from processing.models import Crash, QueuedCrash, SearchOutbox
 from processing.search import get_search
 from processing.search.base import IndexState, SearchBackend, SearchResult
 from processing.search.query import Query
@@ -190,13 +190,10 @@ def test_what_is_put_off_again_and_again_is_tried_more_seldom(search, processed,
 
 
 def test_storage_that_is_away_leaves_everything_due(search, processed, storage, monkeypatch):
-    def away(*_: object) -> None:
-        raise StorageError("away")
-
     for _ in range(2):
         processed()
-    monkeypatch.setattr(storage, "get_processed_crash", away)
-    monkeypatch.setattr(storage, "check", away)
+    monkeypatch.setattr(storage, "get_processed_crash", _away)
+    monkeypatch.setattr(storage, "check", _away)
     with pytest.raises(StorageError):
         outbox.drain()
     assert set(SearchOutbox.objects.values_list("last_error", flat=True)) == {""}
@@ -289,3 +286,34 @@ def test_recording_a_processed_crash_wakes_the_indexer_unless_it_is_at_work(sear
     connection.execute("SELECT 1")
     assert len(list(connection.notifies(timeout=0))) == 1
     assert list(SearchOutbox.objects.order_by("id").values_list("crash_id", flat=True)) == ids
+
+
+def test_a_running_indexer_queues_again_and_again_what_is_on_nobodys_list(
+    search, collect, storage, connection, monkeypatch
+):
+    monkeypatch.setattr(verification, "PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(verification, "PAUSE_SHARE", 0)
+    lost, unknown = collect(), crashid.create()
+    connection.execute("DELETE FROM processing_queuedcrash")
+    stopping = threading.Event()
+
+    def run() -> None:
+        outbox.run(stopping)
+        django_connection.close()
+
+    indexer = threading.Thread(target=run)
+    indexer.start()
+    try:
+        wait_until(lambda: set(QueuedCrash.objects.values_list("crash_id", flat=True)) == {lost})
+        with monkeypatch.context() as outage:
+            outage.setattr(storage, "list_crash_ids", _away)
+            storage.save_raw_crash(unknown, {"ProductName": "WaterWolf"}, {})
+        wait_until(lambda: set(QueuedCrash.objects.values_list("crash_id", flat=True)) == {lost, unknown})
+    finally:
+        stopping.set()
+        indexer.join()
+    assert ledger.equation().unexplained == 0
+
+
+def _away(*_: object) -> None:
+    raise StorageError("away")

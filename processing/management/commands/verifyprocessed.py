@@ -1,5 +1,5 @@
 from argparse import ArgumentTypeError
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -10,7 +10,7 @@ from processing.errors import QueueError, StorageError
 
 
 class Command(BaseCommand):
-    help = "Queue every saved crash that is neither finished nor queued: those that came while PostgreSQL was down."
+    help = "Queue every saved crash that is neither finished nor queued, now; the indexer does so every few minutes."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -18,15 +18,12 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, day: date | None, **options: Any) -> None:
-        today = datetime.now(UTC).date()
-        days = [day] if day else [today - timedelta(days=1), today]
         try:
-            accepted = sum(verification.accept_unknown(each) for each in days)
-            requeued = verification.requeue_lost()
+            found = verification.verify(day)
         except (StorageError, QueueError, DatabaseFailure) as exc:
             raise CommandError(f"{exc}; run it again when that works") from exc
         self.stdout.write(
-            f"queued {accepted} crashes that the ledger did not know, {requeued} that had no message"
+            f"queued {found.unknown} crashes that the ledger did not know, {found.lost} that had no message"
         )
 
 
