@@ -65,7 +65,7 @@ def build_application() -> Application:
         uploads=spool.uploads,
         metrics=metrics,
         health=Health(storage, publisher, spool),
-        samples=MalformedSamples(options["folder"] / "malformed"),
+        samples=build_samples(),
         version_file=settings.VERSION_FILE,
     )
 
@@ -107,6 +107,10 @@ def build_spool() -> Spool:
         limit_bytes=options["spool_bytes"],
         upload_seconds=options["client_grace_seconds"] + slowest_seconds + LEFTOVER_SECONDS,
     )
+
+
+def build_samples() -> MalformedSamples:
+    return MalformedSamples(settings.COLLECTOR["folder"] / "malformed")
 
 
 def build_publisher(pause_seconds: float = 2) -> Publisher:

@@ -22,9 +22,12 @@ _HEADERS = {
 _LONGEST_HEADER = 300
 HEAD_BYTES = 1024
 #: Where a dump may begin: behind the headers of a file, however its lines end, and at the first byte of no text.
-_FILE_HEADER = re.compile(rb"filename|application/(?!json)", re.IGNORECASE)
+_FILE_HEADER = re.compile(
+    rb"filename|content-type:[ \t]*+(?!application/json|text/plain)|application/(?!json)", re.IGNORECASE
+)
 _END_OF_HEADERS = re.compile(rb"\r?\n\r?\n")
 _NO_TEXT = re.compile(rb"[^\t\n\r -~\x80-\xff]")
+_SAMPLE_NAME = re.compile(r"(\d+)-\w+\.json", re.ASCII)
 #: On Windows it is the whole path, with the user's name.
 _FILE_NAME = re.compile(rb'(filename\*?\s*=\s*)("[^"\r\n]*"?|[^;\r\n]*)', re.IGNORECASE)
 
@@ -33,7 +36,8 @@ class MalformedSamples:
     """Keeps one small file per submission: its reason, how it was sent, and its first bytes up to the first dump.
 
     The files may hold annotations: they are readable by their owner only and go after ``keep_seconds``, or when there
-    are more than ``keep_files``. No more than one a second is written by a process, whatever comes in.
+    are more than ``keep_files``; the mover sees to it when no further ones come. No more than one a second is written
+    by a process, whatever comes in.
     """
 
     def __init__(self, folder: Path, *, keep_files: int = 100, keep_seconds: float = 24 * 3600) -> None:
@@ -52,17 +56,22 @@ class MalformedSamples:
                 self._next_at = time.monotonic() + 1
                 with suppress(OSError):
                     self._write(reason, environ, head)
-                    self.remove_old()
+                self.remove_old()
         finally:
             self._lock.release()
 
     def remove_old(self) -> None:
-        """Delete what is too old or too much."""
-        files = sorted(self._folder.glob("*.json"), key=lambda path: path.name, reverse=True)
+        """Delete what is too old or too much; what cannot be deleted now is tried again next time."""
         oldest = time.time() - self._keep_seconds
-        for number, path in enumerate(files):
-            if number >= self._keep_files or int(path.name.partition("-")[0]) < oldest:
-                path.unlink(missing_ok=True)
+        with suppress(OSError):
+            for number, (written_at, path) in enumerate(self._newest_first()):
+                if number >= self._keep_files or written_at < oldest:
+                    path.unlink(missing_ok=True)
+
+    def _newest_first(self) -> list[tuple[int, Path]]:
+        """Give each sample and when it was written, in seconds since 1970; other people's files are none."""
+        named = ((_SAMPLE_NAME.fullmatch(path.name), path) for path in self._folder.glob("*.json"))
+        return sorted(((int(match[1]), path) for match, path in named if match), reverse=True)
 
     def _write(self, reason: str, environ: Mapping[str, object], head: bytes) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -240,7 +240,12 @@ class TestThrottle:
 
 
 class TestMover:
-    def test_it_ends_when_asked(self, collector: CollectorProcess) -> None:
+    def test_it_empties_the_spool_deletes_old_samples_and_ends_when_asked(
+        self, collector: CollectorProcess
+    ) -> None:
+        sample = collector.var / "collector" / "malformed" / "1000000000-0badcafe.json"
+        sample.parent.mkdir(exist_ok=True)
+        sample.write_text("{}")
         mover = subprocess.Popen(
             [sys.executable, "manage.py", "runmover", "--interval", "60"],
             cwd=CHECKOUT,
@@ -251,7 +256,7 @@ class TestMover:
         spool = collector.var / "collector" / "spool"
         note = spool / "unpublished" / crashid.create()
         note.write_text(json.dumps({"product": "x", "received_at": datetime.now(UTC).isoformat()}))
-        wait_until(lambda: not note.exists())
+        wait_until(lambda: not note.exists() and not sample.exists())
         mover.send_signal(signal.SIGTERM)
         output, _ = mover.communicate(timeout=30)
         assert mover.returncode == 0, output

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import resource
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ def body_starts(folder: Path, body: bytes) -> str:
         encode([text("Notes", "x"), dump(content=MINIDUMP)]).replace(b"\r\n", b"\n"),
         encode([text("Notes", "x"), dump(content=b"SECRETDUMP in letters")]).replace(b"\r\n", b"\n"),
         encode([text("Notes", "x"), Part("dump", b"SECRETDUMP", None, "application/octet-stream")]),
+        encode([text("Notes", "x"), Part("dump", b"SECRETDUMP", None, "image/png")]),
         MINIDUMP,
         gzip.compress(b"SECRETDUMP", 0),
     ],
@@ -35,6 +37,7 @@ def body_starts(folder: Path, body: bytes) -> str:
         "bare line feeds",
         "letters",
         "no file name",
+        "no file name, of another kind",
         "a minidump alone",
         "gzip without its header",
     ],
@@ -54,3 +57,24 @@ def test_text_alone_is_kept_whole(tmp_path: Path) -> None:
     body = encode([text("Notes", "ü\xff")])
     assert body_starts(tmp_path, body) == body.decode("latin-1")
     assert valid().body[:10].decode() in body_starts(tmp_path / "other", valid().body)
+
+
+def test_files_of_others_are_left_alone_and_in_nobodys_way(tmp_path: Path) -> None:
+    (tmp_path / "notes.json").write_text("an operator's")
+    (tmp_path / "1000000000-0badcafe.json").write_text("an old sample")
+    MalformedSamples(tmp_path).keep("junk", {}, b"x")
+    assert (tmp_path / "notes.json").exists()
+    assert not (tmp_path / "1000000000-0badcafe.json").exists()
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_sample_that_finds_no_room_still_makes_room(tmp_path: Path) -> None:
+    old = tmp_path / "1000000000-0badcafe.json"
+    old.write_text("an old sample")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+    try:
+        MalformedSamples(tmp_path).keep("junk", {}, b"x")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not old.exists()

@@ -10,7 +10,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from ingest.build import build_publisher, build_spool
+from ingest.build import build_publisher, build_samples, build_spool
+from ingest.malformed import MalformedSamples
 from ingest.mover import Mover
 from ingest.spool import Spool
 from processing.errors import StorageError
@@ -22,7 +23,7 @@ log = getLogger(__name__)
 class Command(BaseCommand):
     help = (
         "Bring crashes that the collector keeps on this machine's disk, because storage or database were down, "
-        "to where they belong; go on until SIGTERM."
+        "to where they belong, and delete old samples of malformed submissions; go on until SIGTERM."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -43,7 +44,7 @@ class Command(BaseCommand):
             if once:
                 self._run_once(mover, spool, stop)
             else:
-                _run_until_stopped(mover, stop, interval)
+                _run_until_stopped(mover, build_samples(), stop, interval)
         finally:
             mover.close()
             publisher.close()
@@ -66,10 +67,13 @@ class Command(BaseCommand):
             self.stdout.write(f"{left.damaged} are damaged and kept in {spool.damaged}")
 
 
-def _run_until_stopped(mover: Mover, stop: threading.Event, interval: float) -> None:
+def _run_until_stopped(
+    mover: Mover, samples: MalformedSamples, stop: threading.Event, interval: float
+) -> None:
     """Go through the spool again and again. One that cannot be used now is a disk that somebody may mount again."""
     problem = ""
     while not stop.is_set():
+        samples.remove_old()
         try:
             mover.run_once(lambda: not stop.is_set())
             problem = ""
