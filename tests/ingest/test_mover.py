@@ -120,22 +120,20 @@ class TestManyAtOnce:
         assert spool.waiting() == Waiting()
 
     def test_they_are_together_no_larger_than_the_memory_allowed(self, spool: Spool, queue: Queue) -> None:
-        most, now, lock = 0, 0, threading.Lock()
-
-        def count(crash_id: str) -> None:
-            nonlocal most, now
-            with lock:
-                now += 1
-                most = max(most, now)
-            meeting.wait()
-            with lock:
-                now -= 1
-
+        """Each crash is asked for by ``wanted`` before it is handed to a thread."""
         meeting = threading.Barrier(2, timeout=20)
-        for _ in range(6):
+        storage = Storage(lambda crash_id: meeting.wait())
+        in_hand: list[int] = []
+
+        def wanted() -> bool:
+            in_hand.append(len(in_hand) - len(storage.saved))
+            return True
+
+        for _ in range(12):
             spooled(spool, bytes(30_000))
-        assert run_once(spool, Storage(count), queue, threads=6, memory_bytes=80_000).saved == 6
-        assert most == 2
+        with mover(spool, storage, queue, threads=12, memory_bytes=80_000) as running:
+            assert running.run_once(wanted).saved == 12
+        assert max(in_hand) == 2
 
     def test_a_larger_one_is_moved_too_and_its_copies_go(self, spool: Spool, queue: Queue) -> None:
         copies: list[Path] = []
