@@ -82,6 +82,11 @@ def _check(storage: CrashStorage, publisher: Publisher) -> None:
     except QueueError as exc:
         if isinstance(exc.__cause__, psycopg.errors.UndefinedTable):
             raise QueueError("the database has no tables yet: run `manage.py migrate`") from exc
+        if isinstance(exc.__cause__, psycopg.errors.InsufficientPrivilege):
+            raise QueueError(
+                "the database's user may not enter crashes: "
+                "grant it SELECT and INSERT on processing_crash and processing_queuedcrash"
+            ) from exc
         log.warning("the database is down; crashes are saved now and queued later: %s", exc)
     finally:
         publisher.close()  # connections cannot be shared with the processes forked from this one

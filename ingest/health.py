@@ -79,5 +79,5 @@ class Health:
         if exc is None:
             return ""
         unforeseen = None if isinstance(exc, CrashStatsError) else exc
-        log.warning("health: %s: %s: %s", name, exc, exc.__cause__, exc_info=unforeseen)
+        log.warning("health: %s: %s", name, exc, exc_info=unforeseen)
         return "cannot be used now; the collector's log says why"

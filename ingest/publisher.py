@@ -88,7 +88,8 @@ class Publisher:
                 )
         except (psycopg.Error, QueueError) as exc:
             self._forget_connections()
-            raise QueueError("no crash can be entered into ledger and queue") from exc.__cause__ or exc
+            cause = exc.__cause__ or exc
+            raise QueueError(f"no crash can be entered into ledger and queue: {cause}") from cause
 
     def close(self) -> None:
         self._forget_connections()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -13,7 +15,8 @@ from crashstats.standalone.postgres import EmbeddedPostgres
 from ingest.publisher import Publisher
 from processing import crashid
 from processing.errors import QueueError
-from tests.ingest.process import make_database
+from tests.ingest.process import CouldNotStart, make_database, run_collector
+from tests.ingest.reports import valid
 
 #: What docs/collector.md says that the collector's user needs.
 GRANTS = "GRANT SELECT, INSERT ON processing_crash, processing_queuedcrash TO collector"
@@ -46,6 +49,13 @@ def publisher(database: str) -> Iterator[Publisher]:
     )
     yield made
     made.close()
+
+
+@pytest.fixture
+def collectors_url(database: str) -> str:
+    """The database's URL for the role "collector"."""
+    parts = urlsplit(database)
+    return parts._replace(netloc="collector:collector@").geturl()
 
 
 def entered(owner: psycopg.Connection) -> tuple[int, int]:
@@ -120,3 +130,20 @@ def test_the_check_fails_when_a_crash_could_not_be_entered(
         owner.execute(mended)
     publisher.check()
     assert entered(owner) == before
+
+
+def test_a_collector_starts_with_the_documented_rights_and_ends_at_once_with_fewer(
+    collectors_url: str, owner: psycopg.Connection, tmp_path: Path
+) -> None:
+    with run_collector(tmp_path, collectors_url) as collector:
+        assert collector.ledger(collector.send(valid()).crash_id) == ("Firefox", "queued")
+        assert collector.get_json("/__heartbeat__") == {"errors": []}
+    owner.execute("REVOKE INSERT ON processing_crash FROM collector")
+    try:
+        with (
+            pytest.raises(CouldNotStart, match="the database's user may not enter crashes: grant it"),
+            run_collector(tmp_path, collectors_url),
+        ):
+            pass
+    finally:
+        owner.execute(GRANTS)
