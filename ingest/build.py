@@ -16,7 +16,8 @@ from ingest.deduplication import RecentReports
 from ingest.health import Health
 from ingest.limits import Limits
 from ingest.malformed import MalformedSamples
-from ingest.metrics import Metrics, Statsd, share_between_processes
+from ingest.metrics import Metrics, Statsd
+from ingest.numbers import start_from_zero
 from ingest.publisher import Publisher
 from ingest.spool import LEFTOVER_SECONDS, Spool
 from ingest.throttler import Throttler
@@ -41,8 +42,8 @@ def build_application() -> Application:
     storage, spool, publisher = get_storage(), build_spool(), build_publisher()
     spool.prepare()
     _check(storage, publisher)
-    share_between_processes(options["folder"] / "metrics")
-    metrics = Metrics(_build_statsd(options))
+    start_from_zero(options["folder"] / "metrics")
+    metrics = Metrics(_build_statsd(options), options["folder"] / "metrics")
     return Application(
         collector=Collector(
             storage=storage,

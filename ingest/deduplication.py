@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import mmap
 import os
 import struct
 import time
 from contextlib import suppress
 from pathlib import Path
 
+from ingest.mapped import map_whole
 from processing import crashid
 
 #: Key, time of saving (seconds since 1970), crash id.
@@ -36,8 +36,7 @@ class RecentReports:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            _fill(descriptor, _ENTRIES * _ENTRY.size)
-            self._table = mmap.mmap(descriptor, _ENTRIES * _ENTRY.size)
+            self._table = map_whole(descriptor, _ENTRIES * _ENTRY.size)
         finally:
             os.close(descriptor)
 
@@ -64,15 +63,3 @@ class RecentReports:
 
     def _place(self, key: bytes) -> int:
         return int.from_bytes(key[:4]) % _ENTRIES * _ENTRY.size
-
-
-def _fill(descriptor: int, size: int) -> None:
-    """Give a file its size, keeping what it holds, with all of it really on the disk.
-
-    The kernel kills a process that writes to a mapped file where the file has a hole and the disk is full.
-    """
-    content = os.pread(descriptor, size, 0)
-    os.truncate(descriptor, size)
-    rest = memoryview(content.ljust(size, b"\0"))
-    while rest:
-        rest = rest[os.pwrite(descriptor, rest, size - len(rest)) :]

@@ -9,7 +9,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crashstats.collector_settings")
 
 from django.conf import settings
 
-from ingest import metrics, server
+from ingest import server
 from ingest.build import build_spool
 
 _collector: dict[str, Any] = settings.COLLECTOR
@@ -31,11 +31,9 @@ proc_name = "crashstats-collector"
 
 def child_exit(arbiter: Any, worker: Any) -> None:
     """Clean up after a worker process that has ended, killed or not."""
-    metrics.retire_process(worker.pid)
     build_spool().remove_uploads_of(worker.pid)
 
 
 def post_fork(arbiter: Any, worker: Any) -> None:
-    metrics.enter_process()
     server.ClientSocket.grace_seconds = _collector["client_grace_seconds"]
     server.ClientSocket.minimum_rate = _collector["client_rate"]

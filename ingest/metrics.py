@@ -6,29 +6,27 @@ Every metric stands in `METRICS`; another name is an error. docs/collector.md li
 from __future__ import annotations
 
 import os
-import shutil
 import socket
+import threading
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from logging import getLogger
+from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry
+from ingest import numbers
+from ingest.numbers import NOWHERE, Numbers
 
 log = getLogger(__name__)
 
-#: prometheus_client reads it when it is imported: where the processes of one collector share their numbers.
-FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 CONTENT_TYPE = "text/plain; version=1.0.0; charset=utf-8; escaping=underscores"
 
-_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-_BYTES = (1e4, 3e4, 1e5, 3e5, 1e6, 3e6, 1e7, 3e7, 1e8)
-
-#: prometheus_client keeps a file for each kind of metric and process; ours need a tenth of this size.
-_SHARED_KINDS = ("counter", "histogram")
-_SHARED_BYTES = 256 * 1024
+_BOUNDS = {
+    "counter": (),
+    "seconds": (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+    "bytes": (1e4, 3e4, 1e5, 3e5, 1e6, 3e6, 1e7, 3e7, 1e8),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +42,21 @@ class Metric:
     label: str = ""
     statsd: str = ""
     statsd_type: str = ""
+
+    @property
+    def exposed_name(self) -> str:
+        """Give its name at Prometheus; the library adds ``_total`` to that of a counter."""
+        return f"collector_{self.name}" + ("" if self.kind == "counter" else f"_{self.kind}")
+
+    @property
+    def bounds(self) -> tuple[float, ...]:
+        """Give the upper bounds of a histogram's buckets; the last bucket has none."""
+        return _BOUNDS[self.kind]
+
+    @property
+    def size(self) -> int:
+        """Give how many numbers it is: a counter one; a histogram the sum, then what fell into each bucket."""
+        return 1 if self.kind == "counter" else 1 + len(self.bounds) + 1
 
 
 METRICS = (
@@ -92,6 +105,8 @@ METRICS = (
     Metric("heartbeat", "counter", "Calls of /__heartbeat__.", statsd="collector.health.heartbeat.count"),
 )  # fmt: skip
 
+_BY_NAME = {metric.name: metric for metric in METRICS}
+
 
 class Statsd:
     """Sends metrics over UDP in the DogStatsD dialect. What cannot be sent is lost, and nobody waits.
@@ -118,117 +133,128 @@ class Statsd:
 
 
 class Metrics:
-    """Counts and measures by the names of `METRICS`.
+    """Counts and measures by the names of `METRICS`, in any number of threads and processes.
 
-    Args: ``registry`` is given in tests; without it the numbers are shared by all processes of the collector.
+    `count` and `observe` are called a dozen times per submission: they find a number by two look-ups and add to it.
+    Everything else happens once per process and series.
+
+    Args: ``folder`` is shared by the processes of one collector, and was made by `ingest.numbers.start_from_zero`; a
+    process that is forked counts in a file of its own. Without it, in tests, a process has its numbers to itself.
     """
 
-    #: Whether this process has room for numbers of its own.
-    for_prometheus = True
-
-    def __init__(self, statsd: Statsd | None = None, registry: CollectorRegistry | None = None) -> None:
-        from prometheus_client import CollectorRegistry, Counter, Histogram
-
+    def __init__(self, statsd: Statsd | None = None, folder: Path | None = None) -> None:
         self._statsd = statsd
-        self._registry = registry or CollectorRegistry()
-        self._metrics: dict[str, tuple[Metric, Any]] = {}
-        self._kept: dict[tuple[str, str], Any] = {}
-        for metric in METRICS:
-            labels = (metric.label,) if metric.label else ()
-            name, doc = f"collector_{metric.name}", metric.doc
-            made: Any
-            if metric.kind == "counter":
-                made = Counter(name, doc, labels, registry=self._registry)
-            else:
-                buckets = _SECONDS if metric.kind == "seconds" else _BYTES
-                made = Histogram(
-                    f"{name}_{metric.kind}", doc, labels, registry=self._registry, buckets=buckets
-                )
-            self._metrics[metric.name] = (metric, made)
+        self._folder = folder
+        self._begin()
+        if folder is not None:
+            os.register_at_fork(after_in_child=self._begin)
+
+    def _begin(self) -> None:
+        """Count in this process from now on: the numbers before the fork are its parent's."""
+        self._lock = threading.Lock()
+        self._numbers: Numbers | None = None
+        self._values: memoryview[float] = memoryview(b"").cast("d")
+        self._left_out = False
+        self._counters: dict[str, dict[str, int]] = {m.name: {} for m in METRICS if not m.bounds}
+        self._histograms: dict[str, dict[str, tuple[int, tuple[float, ...]]]] = {
+            m.name: {} for m in METRICS if m.bounds
+        }
 
     def count(self, name: str, label: str = "") -> None:
-        if self.for_prometheus:
-            self._series(name, label).inc()
+        try:
+            place = self._counters[name][label]
+        except KeyError:
+            place = self._enter_counter(name, label)
+        lock = self._lock
+        lock.acquire()  # a `with` takes as long as all the rest
+        try:
+            self._values[place] += 1.0
+        finally:
+            lock.release()
         if self._statsd is not None:
-            self._send(name, 1, "c", label)
+            self._send(self._statsd, name, 1, "c", label)
 
     def observe(self, name: str, value: float, label: str = "") -> None:
-        if self.for_prometheus:
-            self._series(name, label).observe(value)
+        """Args: ``value`` is seconds or bytes. What cannot be one (below 0, infinite, no number) counts as 0."""
+        try:
+            place, bounds = self._histograms[name][label]
+        except KeyError:
+            place, bounds = self._enter_histogram(name, label)
+        if not 0.0 <= value < inf:
+            value = 0.0  # else it would spoil the sum for good
+        bucket = place + 1 + bisect_left(bounds, value)
+        lock = self._lock
+        lock.acquire()
+        try:
+            self._values[place] += value
+            self._values[bucket] += 1.0
+        finally:
+            lock.release()
         if self._statsd is not None:
-            metric, _ = self._metrics[name]
-            self._send(name, value * 1000 if metric.kind == "seconds" else value, metric.statsd_type, label)
-
-    def _series(self, name: str, label: str) -> Any:
-        """Give what holds the number of one metric with one label; kept, for the look-up takes longer than the rest."""
-        series = self._kept.get((name, label))
-        if series is None:
-            metric, made = self._metrics[name]
-            series = self._kept[name, label] = made.labels(label) if metric.label else made
-        return series
-
-    def _send(self, name: str, value: float, kind: str, label: str) -> None:
-        metric, _ = self._metrics[name]
-        if self._statsd is not None and metric.statsd:
-            self._statsd.send(metric.statsd, value, kind, f"{metric.label}:{label}" if metric.label else "")
+            metric = _BY_NAME[name]
+            sent = value * 1000 if metric.kind == "seconds" else value
+            self._send(self._statsd, name, sent, metric.statsd_type, label)
 
     def exposition(self) -> bytes:
         """Give all numbers in Prometheus' text format, summed over the processes when they share them."""
-        from prometheus_client import CollectorRegistry, generate_latest
-        from prometheus_client.multiprocess import MultiProcessCollector
+        from ingest.exposition import expose
 
-        if FOLDER_VARIABLE not in os.environ:
-            return generate_latest(self._registry)
-        registry = CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        return generate_latest(registry)
+        if self._folder is not None:
+            return expose(METRICS, numbers.sums_in(self._folder))
+        with self._lock:
+            return expose(METRICS, self._open().sums())
 
+    def _enter_counter(self, name: str, label: str) -> int:
+        of_label = self._counters[name]
+        with self._lock:
+            place = self._place(_BY_NAME[name], label)
+            if place != NOWHERE:
+                of_label[label] = place
+        return place
 
-def share_between_processes(folder: Path) -> None:
-    """Have all processes that are forked from this one add up their numbers, from zero. Call it before `Metrics`.
+    def _enter_histogram(self, name: str, label: str) -> tuple[int, tuple[float, ...]]:
+        of_label = self._histograms[name]
+        metric = _BY_NAME[name]
+        with self._lock:
+            place = self._place(metric, label)
+            if place != NOWHERE:
+                of_label[label] = (place, metric.bounds)
+        return place, metric.bounds
 
-    Raises: OSError when the folder cannot be made, or the disk is full.
-    """
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700, parents=True)
-    os.environ[FOLDER_VARIABLE] = str(folder)
-    _reserve_room()
+    def _place(self, metric: Metric, label: str) -> int:
+        """Find or make the numbers of one metric with one label. The lock is held."""
+        if label and not metric.label:
+            raise ValueError(f"{metric.name}: counted with the label {label!r}, and it has none")
+        place = self._open().place(metric.name, label, metric.size)
+        if place == NOWHERE and not self._left_out:
+            self._left_out = True
+            log.warning("/metrics leaves out new labels of %s, for there are too many", metric.exposed_name)
+        return place
 
+    def _open(self) -> Numbers:
+        """Give the numbers of this process; while the disk is full, those of a new process go to statsd only."""
+        if self._numbers is None:
+            self._numbers = self._make_numbers()
+            self._values = self._numbers.values
+        return self._numbers
 
-def enter_process() -> None:
-    """Call it in each process as soon as it is forked; while the disk is full, its numbers go to statsd only."""
-    if FOLDER_VARIABLE not in os.environ:
-        return  # another application under the collector's server, as in the benchmark
-    try:
-        _reserve_room()
-    except OSError as exc:
-        Metrics.for_prometheus = False
-        log.warning(
-            "/metrics leaves out process %d, for its numbers have no room on the disk: %s", os.getpid(), exc
-        )
+    def _make_numbers(self) -> Numbers:
+        if self._folder is None:
+            return numbers.make_private()
+        try:
+            return numbers.take_file(self._folder)
+        except OSError as exc:
+            log.warning(
+                "/metrics leaves out process %d, for its numbers find no room on the disk: %s",
+                os.getpid(),
+                exc,
+            )
+            return numbers.make_private()
 
-
-def _reserve_room() -> None:
-    """Write the files of this process's numbers before prometheus_client maps them.
-
-    It would make files with holes; and the kernel kills who writes to a hole of a mapped file while the disk is full.
-    """
-    folder = Path(os.environ[FOLDER_VARIABLE])
-    paths = [folder / f"{kind}_{os.getpid()}.db" for kind in _SHARED_KINDS]
-    try:
-        for path in paths:
-            path.write_bytes(bytes(_SHARED_BYTES))
-    except OSError:
-        for path in paths:
-            path.unlink(missing_ok=True)
-        raise
-
-
-def retire_process(pid: int) -> None:
-    """Take the gauges of a process that has ended out of the sums; its counters stay."""
-    from prometheus_client.multiprocess import mark_process_dead
-
-    mark_process_dead(pid)  # type: ignore[no-untyped-call]
+    def _send(self, statsd: Statsd, name: str, value: float, kind: str, label: str) -> None:
+        metric = _BY_NAME[name]
+        if metric.statsd:
+            statsd.send(metric.statsd, value, kind, f"{metric.label}:{label}" if metric.label else "")
 
 
 def client_family(user_agent: str, boundary: bytes) -> str:

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from ingest.metrics import Metrics
 from ingest.publisher import Publisher
 from ingest.submission import CannotSubmit, Report, encode, load_report
 from processing import crashid
@@ -275,10 +274,3 @@ def test_a_publisher_is_polite_to_a_database_that_is_down() -> None:
     with pytest.raises(QueueError):
         publisher.check()
     publisher.close()
-
-
-def test_metrics_are_refused_by_other_names_and_kept_by_theirs() -> None:
-    metrics = Metrics()
-    metrics.count("malformed", "bad_gzip")
-    metrics.observe("body", 10, "compressed")
-    assert b'collector_malformed_total{reason="bad_gzip"} 1.0' in metrics.exposition()

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from ingest import metrics
 from ingest.deduplication import RecentReports
 from ingest.errors import Overloaded
+from ingest.metrics import Metrics
 from ingest.mover import Moved, Mover
 from ingest.payload import CrashReport, parse_payload
 from ingest.publisher import Publisher
@@ -33,7 +33,7 @@ def test_files_that_are_mapped_have_no_holes(collector_database: str, tmp_path: 
         assert collector.send(valid()).crash_id
         folder = collector.var / "collector"
         mapped = [*(folder / "metrics").iterdir(), folder / "recent_reports"]
-        assert len(mapped) == 5  # of the starting process and its worker two each, and the reports
+        assert len(mapped) == 2  # of the worker, and the reports
         assert not [path.name for path in mapped if has_holes(path)]
 
 
@@ -46,16 +46,21 @@ def test_recent_reports_outlive_the_filling_of_their_holes(tmp_path: Path) -> No
 
 
 def test_a_process_without_room_for_its_numbers_goes_on_without(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    numbers = metrics.Metrics()
-    monkeypatch.setattr(metrics.Metrics, "for_prometheus", True)
-    monkeypatch.setenv(metrics.FOLDER_VARIABLE, str(tmp_path / "nowhere"))
-    metrics.enter_process()
-    numbers.count("malformed", "bad_gzip")
-    numbers.observe("save", 0.1)
-    monkeypatch.delenv(metrics.FOLDER_VARIABLE)
-    assert b'reason="bad_gzip"' not in numbers.exposition()
+    without_room = Metrics(folder=tmp_path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
+    try:
+        without_room.count("malformed", "bad_gzip")
+        without_room.observe("save", 0.1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "for its numbers find no room on the disk" in caplog.text
+    assert b'reason="bad_gzip"' not in without_room.exposition()
+    with_room = Metrics(folder=tmp_path)
+    with_room.count("malformed", "bad_gzip")
+    assert b'collector_malformed_total{reason="bad_gzip"} 1.0' in without_room.exposition()
 
 
 @pytest.mark.parametrize("size", [100, 100_000], ids=["fails when closed", "fails when written"])
