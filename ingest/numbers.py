@@ -45,9 +45,9 @@ class Numbers:
 
     ``values`` is changed directly; threads need a lock of their own for that, and for `place`.
 
-    The names are lines of JSON, each written before a number of its series changes. When a process is killed, or read by
-    another one, while it writes a line, then that is cut off or has bytes that are still zero: it is no JSON and counts
-    for nothing. The numbers need no such care, for processors read and write eight aligned bytes at once.
+    The names are lines of JSON, each written before a number of its series changes. When a process is killed while it
+    writes one, or is read by another process, then the line is cut off or has bytes that are still zero: it is no JSON
+    and counts for nothing. The numbers need no such care, for processors read and write eight aligned bytes at once.
     """
 
     def __init__(self, memory: mmap.mmap | bytearray) -> None:

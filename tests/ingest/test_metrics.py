@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -31,12 +33,21 @@ KILL = "os.kill(os.getpid(), signal.SIGKILL)"
 
 @contextmanager
 def process(folder: Path, *lines: str) -> Iterator[subprocess.Popen[str]]:
-    """Run lines of Python in a process of its own that has ``metrics`` of a folder; killed if it takes a minute."""
+    """Run lines of Python in a process of its own that has ``metrics`` of a folder.
+
+    After a minute it is killed with all that it has forked.
+    """
     command = [sys.executable, "-W", "ignore", "-c", PREPARE + "\n".join(lines), str(folder)]
     child = subprocess.Popen(
-        command, cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        command,
+        cwd=CHECKOUT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        bufsize=1,
+        start_new_session=True,
     )
-    watchdog = threading.Timer(60, child.kill)
+    watchdog = threading.Timer(60, os.killpg, [child.pid, signal.SIGKILL])
     watchdog.start()
     try:
         yield child
