@@ -142,7 +142,7 @@ class FileSystemCrashStorage(CrashStorage):
         return removed
 
     def size_bytes(self) -> int:
-        """Give how much disk all files below the root take, by walking them: a second for some 200,000 files."""
+        """Give how much disk all files below the root take, by walking them: a second for some 400,000 files."""
         return _size_bytes(self._root)
 
     def _keep_to_root(self) -> None:
