@@ -21,6 +21,7 @@ log = getLogger(__name__)
 
 _SHORTEST_DELAY_SECONDS = 60.0
 _CLEAN_EVERY_SECONDS = 600.0
+_NOTES_EVERY_SECONDS = 5.0
 
 
 @dataclass(slots=True)
@@ -128,12 +129,15 @@ class Mover:
     def _work(self, moved: Moved) -> Iterator[tuple[_Step, Claim]]:
         """Give what there is to do. Notes are quickly done, so they never wait for long behind crashes."""
         yield from self._notes(moved)
+        notes_at = time.monotonic() + _NOTES_EVERY_SECONDS
         for folder in self._spool.crash_folders():
             for claim in self._spool.claim_crashes(folder):
                 yield self._move_crash, claim
                 if moved.storage_down:
                     return
-            yield from self._notes(moved)
+            if time.monotonic() >= notes_at:
+                yield from self._notes(moved)
+                notes_at = time.monotonic() + _NOTES_EVERY_SECONDS
 
     def _notes(self, moved: Moved) -> Iterator[tuple[_Step, Claim]]:
         for claim in () if moved.database_down else self._spool.claim_notes():
