@@ -96,6 +96,7 @@ class Mover:
         self._spool.require_writable()
         if time.monotonic() >= self._clean_at:
             self._remove_leftovers()
+            self._log_what_stays()
             self._clean_at = time.monotonic() + _CLEAN_EVERY_SECONDS
         moved = Moved()
         self._drain(moved, wanted)
@@ -106,6 +107,16 @@ class Mover:
         self._spool.remove_leftovers()
         with suppress(StorageError):  # it is down: next time
             self._storage.remove_leftovers(LEFTOVER_SECONDS)
+
+    def _log_what_stays(self) -> None:
+        waiting = self._spool.waiting()
+        if waiting.refused or waiting.damaged:
+            log.warning(
+                "the spool holds %d refused crashes and notes, which are tried again, and %d damaged ones in %s",
+                waiting.refused,
+                waiting.damaged,
+                self._spool.damaged,
+            )
 
     def _drain(self, moved: Moved, wanted: Callable[[], bool]) -> None:
         """Hand the work to the threads, never more at once than there are threads and room in memory for."""

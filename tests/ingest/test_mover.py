@@ -321,6 +321,20 @@ class TestWhatIsDamaged:
         assert (spool.damaged / path.name).read_bytes() == content
         assert f"{crash_ids[1]}: damaged" in caplog.text
 
+    def test_the_log_says_now_and_then_what_stays(
+        self, spool: Spool, queue: Queue, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with mover(spool, Storage(), queue) as running:
+            running.run_once()
+        assert "the spool holds" not in caplog.text
+        spool.save(crashid.create(), {}, {})
+        run_once(spool, Storage(), queue)
+        claims.claim(file_of(spool, spooled(spool)), "").put_off(60)  # type: ignore[union-attr]
+        run_once(spool, Storage(), queue)
+        assert (
+            "the spool holds 1 refused crashes and notes, which are tried again, and 1 damaged" in caplog.text
+        )
+
     @pytest.mark.parametrize("raw_crash", [{}, {"submitted_timestamp": "x"}, {"submitted_timestamp": 1}])
     def test_so_is_one_that_no_collector_wrote(
         self, spool: Spool, queue: Queue, raw_crash: dict[str, Any]
