@@ -212,8 +212,9 @@ def _are_refusals(one: Parsed | str, other: Parsed | str) -> bool:
 
 
 def _depends_on_pieces(one: Parsed | str, other: Parsed | str) -> bool:
-    """Tell whether two refusals are for sizes. These are counted by the piece: a large one can be over two limits at once,
-    and nothing else is noticed in a body that is too large and comes as one.
+    """Tell whether two refusals are for sizes.
+
+    Sizes are counted by the piece. A large piece can be over two limits at once, and nothing else is noticed in it.
     """
     both = [code for code in (one, other) if isinstance(code, str)]
     return len(both) == 2 and ("too_large_body" in both or all(code.startswith("too_large") for code in both))
