@@ -226,6 +226,8 @@ def _reserve_room() -> None:
 
 def retire_process(pid: int) -> None:
     """Take the gauges of a process that has ended out of the sums; its counters stay."""
+    if FOLDER_VARIABLE not in os.environ:
+        return  # another application under the collector's server
     from prometheus_client.multiprocess import mark_process_dead
 
     mark_process_dead(pid)  # type: ignore[no-untyped-call]

@@ -58,6 +58,12 @@ def test_a_process_without_room_for_its_numbers_goes_on_without(
     assert b'reason="bad_gzip"' not in numbers.exposition()
 
 
+def test_an_application_without_shared_numbers_ends_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(metrics.FOLDER_VARIABLE, raising=False)
+    metrics.enter_process()
+    metrics.retire_process(1)
+
+
 @pytest.mark.parametrize("size", [100, 100_000], ids=["fails when closed", "fails when written"])
 def test_an_upload_that_has_no_room_leaves_no_file(uploads: Path, size: int) -> None:
     body = encode([text("ProductName", "x"), dump(content=bytes(size))])
