@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
@@ -281,7 +282,10 @@ def _run(step: _Step, claim: Claim, so_far: Moved) -> Moved:
         except StorageError:
             raise
         except Exception as exc:  # unforeseen
-            return _put_off(claim, f"moving it fails: {_kind(exc)}", None)
+            place = traceback.extract_tb(exc.__traceback__)[-1]
+            return _put_off(
+                claim, f"moving it fails: {_kind(exc)} in {place.name}, line {place.lineno}", None
+            )
 
 
 def _take_results(running: dict[Future[Moved], int], moved: Moved) -> None:

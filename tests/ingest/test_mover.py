@@ -297,7 +297,7 @@ class TestOneThatIsRefused:
         crash_ids = [spooled(spool) for _ in range(3)]
         failing = crash_ids[0]
         assert run_once(spool, Storage(fail), queue) == Moved(saved=2, published=2, refused=1)
-        assert f"{failing}: moving it fails: ZeroDivisionError" in caplog.text
+        assert f"{failing}: moving it fails: ZeroDivisionError in fail, line" in caplog.text
         assert "secret" not in caplog.text
 
     def test_a_clock_that_was_set_back_keeps_nothing_waiting(self, spool: Spool, queue: Queue) -> None:
