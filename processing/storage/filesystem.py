@@ -26,6 +26,9 @@ _COPY_BYTES = 256 * 1024
 #: POSIX lets one `writev` take at least 16 buffers, Linux 1,024.
 _MOST_BUFFERS = 16
 _END_OF_TAR = bytes(2 * tarfile.BLOCKSIZE)
+#: What follows the checksum in a member's header; and what it and the checksum's own place, as blanks, add to that.
+_TAR_REST = b"0" + bytes(100) + b"ustar\x0000" + bytes(247)
+_TAR_CHECKSUM = sum(_TAR_REST) + 8 * ord(" ")
 _encode = json.JSONEncoder(sort_keys=True, allow_nan=False).encode
 
 
@@ -255,9 +258,7 @@ def _tar_header(name: str, size: int, modified_at: int) -> bytes:
         modified_at,
     )
     start = start.replace(b" ", b"\x00")
-    rest = b"0" + bytes(100) + b"ustar\x0000" + bytes(247)
-    checksum = sum(start) + 8 * ord(" ") + sum(rest)
-    return b"%b%06o\x00 %b" % (start, checksum, rest)
+    return b"%b%06o\x00 %b" % (start, sum(start) + _TAR_CHECKSUM, _TAR_REST)
 
 
 def _write_durably(path: str, parts: Sequence[Dump]) -> None:
