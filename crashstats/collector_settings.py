@@ -77,6 +77,15 @@ COLLECTOR: dict[str, Any] = {
     )
     * 1024
     * 1024,
+    "memory_bytes": ENV.read(
+        "COLLECTOR_ANNOTATIONS_MB",
+        env.whole_number,
+        default="128",
+        doc="megabytes of memory that large annotations (over 0.5 MB in a submission) may take in one process "
+        "of the collector at the same time, four bytes for each byte sent; more is answered 503.",
+    )
+    * 1024
+    * 1024,
     "client_grace_seconds": ENV.read(
         "COLLECTOR_CLIENT_GRACE",
         env.whole_number,
@@ -209,7 +218,7 @@ LOG_LEVEL = ENV.read(
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {"django-q": {"level": "WARNING"}},  # it has two lines for every task

@@ -9,18 +9,20 @@ from ingest.errors import Overloaded
 
 
 class Gate:
-    """Bounds the submissions in hand, and the bytes they announce, have sent or make us hold, in one process.
+    """Bounds the submissions in hand, the bytes they announce or have sent, and the memory they take, in one process.
 
-    Args: beyond ``requests`` or ``wire_bytes`` a further submission is turned away. A single one always passes the
-    second bound, so that the limits of one submission, not this one, decide how large it may be.
+    Args: beyond ``requests``, ``wire_bytes`` or ``memory_bytes`` a further submission is turned away. A single one
+    always passes the last two, so that the limits of one submission, not these, decide how large it may be.
     """
 
-    def __init__(self, *, requests: int, wire_bytes: int) -> None:
+    def __init__(self, *, requests: int, wire_bytes: int, memory_bytes: int) -> None:
         self._max_requests = requests
         self._max_bytes = wire_bytes
+        self._max_memory = memory_bytes
         self._lock = threading.Lock()
         self.requests = 0
         self.wire_bytes = 0
+        self.memory_bytes = 0
 
     def enter(self, announced_bytes: int) -> Ticket:
         """Take a submission in; leave by closing the ticket. Raises: Overloaded."""
@@ -33,16 +35,23 @@ class Gate:
             self.wire_bytes += announced_bytes
         return Ticket(self, announced_bytes)
 
-    def grow(self, size: int) -> None:
+    def grow(self, wire_bytes: int) -> None:
         with self._lock:
-            if self.requests > 1 and self.wire_bytes + size > self._max_bytes:
+            if self.requests > 1 and self.wire_bytes + wire_bytes > self._max_bytes:
                 raise Overloaded("too many bytes at the same time")
-            self.wire_bytes += size
+            self.wire_bytes += wire_bytes
 
-    def leave(self, size: int) -> None:
+    def hold(self, memory_bytes: int) -> None:
+        with self._lock:
+            if self.requests > 1 and self.memory_bytes + memory_bytes > self._max_memory:
+                raise Overloaded("too many large annotations at the same time")
+            self.memory_bytes += memory_bytes
+
+    def leave(self, wire_bytes: int, memory_bytes: int) -> None:
         with self._lock:
             self.requests -= 1
-            self.wire_bytes -= size
+            self.wire_bytes -= wire_bytes
+            self.memory_bytes -= memory_bytes
 
 
 class Ticket:
@@ -50,19 +59,19 @@ class Ticket:
 
     def __init__(self, gate: Gate, announced_bytes: int) -> None:
         self._gate = gate
-        self._received = announced_bytes
-        self._size = announced_bytes
+        self._wire_bytes = announced_bytes
+        self._memory_bytes = 0
 
     def grow_to(self, received_bytes: int) -> None:
         """Account for a body whose length was not announced. Raises: Overloaded."""
-        if received_bytes > self._received:
-            self.add(received_bytes - self._received)
-            self._received = received_bytes
+        if received_bytes > self._wire_bytes:
+            self._gate.grow(received_bytes - self._wire_bytes)
+            self._wire_bytes = received_bytes
 
-    def add(self, size: int) -> None:
-        """Account for bytes that decompression has added to what is held in memory. Raises: Overloaded."""
-        self._gate.grow(size)
-        self._size += size
+    def hold(self, memory_bytes: int) -> None:
+        """Account for unusually much memory that this submission takes until its end. Raises: Overloaded."""
+        self._gate.hold(memory_bytes)
+        self._memory_bytes += memory_bytes
 
     def __enter__(self) -> Ticket:
         return self
@@ -70,4 +79,4 @@ class Ticket:
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
-        self._gate.leave(self._size)
+        self._gate.leave(self._wire_bytes, self._memory_bytes)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from logging import getLogger
 from pathlib import Path
 from typing import Any
@@ -134,7 +134,7 @@ class Application:
             answer = _problem("500 Internal Server Error", _HANG_UP)
         self._metrics.observe("submission", time.monotonic() - started)
         self._metrics.count("answers", answer.status[:3])
-        return Answer(answer.status, answer.body, answer.content_type, answer.headers + cors[:1])
+        return replace(answer, headers=answer.headers + cors[:1]) if cors else answer
 
     def _submit(self, environ: Environ) -> Answer:
         """Take one submission; each kind of refusal has its status."""
@@ -178,12 +178,17 @@ class Application:
         boundary = parse_boundary(body.content_type)
         body.check_length()
         clock = decoding.Clock()
-        pieces = decoding.pieces(body.encoding, lambda size: body.read(size, ticket), self._limits, clock)
+        pieces = decoding.pieces(body.encoding, partial(body.read, ticket), self._limits, clock)
         result = "fail"
         try:
-            with self._foreseen():
-                parse_payload(pieces, boundary, report, self._limits, self._uploads, ticket.add)
+            parse_payload(pieces, boundary, report, self._limits, self._uploads, ticket.hold)
             result = "success"
+        except (MalformedPayload, PayloadTooLarge, Overloaded, ClientTimeout):
+            raise
+        except Exception as exc:  # no body may cause a 500, whatever the parser makes of it
+            self._metrics.count("parser_errors")
+            log.error("the parser failed on a submission: %s", type(exc).__name__)
+            raise MalformedPayload("invalid_payload_structure") from exc
         finally:
             if body.is_compressed:
                 self._metrics.count("compressed")
@@ -193,18 +198,6 @@ class Application:
             "body", report.body_bytes, "compressed" if body.is_compressed else "uncompressed"
         )
         return boundary
-
-    @contextmanager
-    def _foreseen(self) -> Iterator[None]:
-        """No body may cause a 500, whatever the parser makes of it."""
-        try:
-            yield
-        except (MalformedPayload, PayloadTooLarge, Overloaded, ClientTimeout):
-            raise
-        except Exception as exc:
-            self._metrics.count("parser_errors")
-            log.error("the parser failed on a submission: %s", type(exc).__name__)
-            raise MalformedPayload("invalid_payload_structure") from exc
 
     def _heartbeat(self) -> Answer:
         self._metrics.count("heartbeat")
@@ -233,47 +226,34 @@ class Application:
 
 
 class _Body:
-    """The body of one request and what its headers say about it."""
+    """The body of one request and what its headers say about it.
+
+    ``announced_bytes`` is what Content-Length says; 0 without it.
+    """
 
     def __init__(self, environ: Environ, limits: Limits) -> None:
-        self.environ = environ
-        self.limits = limits
+        self.content_type = str(environ.get("CONTENT_TYPE", ""))
+        self.encoding = str(environ.get("HTTP_CONTENT_ENCODING", ""))
+        self.is_compressed = decoding.is_compressed(self.encoding)
+        self.user_agent = str(environ.get("HTTP_USER_AGENT", ""))
+        self.announced_bytes = int(environ.get("CONTENT_LENGTH") or 0)
         self.received_bytes = 0
         self.finished = False
+        self._environ = environ
+        self._limits = limits
         self._source = LengthBody.of(environ) or environ["wsgi.input"]
-
-    @property
-    def content_type(self) -> str:
-        return str(self.environ.get("CONTENT_TYPE", ""))
-
-    @property
-    def encoding(self) -> str:
-        return str(self.environ.get("HTTP_CONTENT_ENCODING", ""))
-
-    @property
-    def is_compressed(self) -> bool:
-        return decoding.is_compressed(self.encoding)
-
-    @property
-    def user_agent(self) -> str:
-        return str(self.environ.get("HTTP_USER_AGENT", ""))
-
-    @property
-    def announced_bytes(self) -> int:
-        """What Content-Length says; 0 without it."""
-        return int(self.environ.get("CONTENT_LENGTH") or 0)
 
     def check_length(self) -> None:
         """Raises: MalformedPayload for a body without a length or of none; PayloadTooLarge before it is read."""
         if (
             not self.announced_bytes
-            and "chunked" not in self.environ.get("HTTP_TRANSFER_ENCODING", "").lower()
+            and "chunked" not in self._environ.get("HTTP_TRANSFER_ENCODING", "").lower()
         ):
             raise MalformedPayload("no_content_length")
-        if self.announced_bytes > self.limits.wire_bytes:
+        if self.announced_bytes > self._limits.wire_bytes:
             raise PayloadTooLarge("request")
 
-    def read(self, size: int, ticket: Ticket) -> bytes:
+    def read(self, ticket: Ticket, size: int) -> bytes:
         """Give the next piece as it came over the wire. Raises: ClientTimeout, PayloadTooLarge, Overloaded."""
         try:
             piece: bytes = self._source.read(size)
@@ -281,10 +261,10 @@ class _Body:
             piece = b""  # the client has closed; what came before may be whole
         except ParseException:
             raise MalformedPayload("invalid_payload_structure") from None  # chunks that are none
-        if not piece and getattr(self.environ.get("gunicorn.socket"), "timed_out", False):
+        if not piece and getattr(self._environ.get("gunicorn.socket"), "timed_out", False):
             raise ClientTimeout
         self.received_bytes += len(piece)
-        if self.received_bytes > self.limits.wire_bytes:
+        if self.received_bytes > self._limits.wire_bytes:
             raise PayloadTooLarge("request")
         if not self.announced_bytes:
             if not self.received_bytes:
@@ -295,11 +275,11 @@ class _Body:
     def finish(self) -> None:
         """Note that all of the body has been read."""
         self.finished = True
-        if "gunicorn.socket" in self.environ:
-            self.environ["gunicorn.socket"].unread = False
+        if "gunicorn.socket" in self._environ:
+            self._environ["gunicorn.socket"].unread = False
 
     def sender(self) -> Sender:
-        get = self.environ.get
+        get = self._environ.get
         address = f"{get('REMOTE_ADDR', '')} {get('HTTP_X_FORWARDED_FOR', '')} {self.user_agent}"
         return Sender(
             user_agent=self.user_agent,

@@ -61,7 +61,11 @@ def build_application() -> Application:
             ),
             bearer_token=options["bearer_token"],
         ),
-        gate=Gate(requests=options["requests"], wire_bytes=options["wire_bytes"]),
+        gate=Gate(
+            requests=options["requests"],
+            wire_bytes=options["wire_bytes"],
+            memory_bytes=options["memory_bytes"],
+        ),
         limits=Limits(**options["limits"]),
         uploads=spool.uploads,
         metrics=metrics,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hmac
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from logging import getLogger
-from typing import Any
+from typing import Any, ParamSpec
 
 from ingest.conditions import as_text
 from ingest.deduplication import RecentReports
@@ -24,6 +24,7 @@ from processing.errors import QueueError, StorageError
 from processing.storage.base import CrashStorage
 
 log = getLogger(__name__)
+P = ParamSpec("P")
 
 RAW_CRASH_VERSION = 2
 _DAYS_AHEAD = 1
@@ -109,6 +110,8 @@ class Collector:
         self._retries = retries
         self._bearer_token = bearer_token
         self._now = now
+        #: Large annotations take their size several times while they are hashed and written.
+        self._one_large_report = threading.Lock()
 
     def collect(self, report: CrashReport, sender: Sender) -> Accepted | Rejected:
         """Decide on a report; when this says Accepted, the report survives a power cut (unless a rule faked it).
@@ -116,6 +119,12 @@ class Collector:
         Raises: UnauthorizedCrashId, MalformedPayload ``invalid_uuid``; Overloaded when it can be kept nowhere just now;
         StorageError when it can be kept nowhere at all.
         """
+        if report.is_large:
+            with self._one_large_report:
+                return self._collect(report, sender)
+        return self._collect(report, sender)
+
+    def _collect(self, report: CrashReport, sender: Sender) -> Accepted | Rejected:
         rules = self._throttler.rules
         received_at = self._now()
         digest = report.digest()
@@ -132,16 +141,16 @@ class Collector:
             log.info("%s: fakeaccepted rule=%s", crash_id, decision.rule)
             return Accepted(crash_id)
         recent_key = self._recent.key(digest, sender.client)
-        first_id = None if chosen_id is not None else self._recent.find(recent_key)
+        first_id = self._recent.claim(recent_key, crash_id) if chosen_id is None else None
         if first_id is not None:
             self._metrics.count("duplicates")
             log.info("%s: the same report again", first_id)
             return Accepted(first_id)
-        product = as_text(report.annotations.get("ProductName", ""))
-        for name in rules.removed_names(report.annotations):
-            del report.annotations[name]
-            report.notes.append(f"Removed {name} from raw crash.")
-        self._keep(crash_id, report, make_raw_crash(crash_id, report, sender, decision, received_at), product)
+        try:
+            self._keep(crash_id, report, sender, decision, received_at)
+        except BaseException:
+            self._recent.forget(recent_key)
+            raise
         self._recent.remember(recent_key, crash_id)
         return Accepted(crash_id)
 
@@ -157,8 +166,7 @@ class Collector:
 
     def _crash_id(self, chosen_id: Any, decision: Decision, received_at: datetime) -> str:
         if chosen_id is None:
-            crash_id = crashid.create(received_at.date())
-            return f"{crash_id[:-7]}{decision.result.value}{crash_id[-6:]}"
+            return crashid.create(received_at.date(), throttle=decision.result.value)
         if not isinstance(chosen_id, str) or not crashid.is_valid(chosen_id):
             raise MalformedPayload("invalid_uuid")
         if (crashid.day_of(chosen_id) - received_at.date()).days > _DAYS_AHEAD:
@@ -166,11 +174,17 @@ class Collector:
         log.info("%s: has existing crash_id", chosen_id)
         return chosen_id
 
-    def _keep(self, crash_id: str, report: CrashReport, raw_crash: dict[str, Any], product: str) -> None:
+    def _keep(
+        self, crash_id: str, report: CrashReport, sender: Sender, decision: Decision, received_at: datetime
+    ) -> None:
+        """Save and publish a report that is to be kept. Raises: Overloaded, StorageError."""
         started = time.monotonic()
-        received_at = datetime.fromisoformat(raw_crash["submitted_timestamp"])
+        product = as_text(report.annotations.get("ProductName", ""))
+        for name in self._throttler.rules.removed_names(report.annotations):
+            del report.annotations[name]
+            report.notes.append(f"Removed {name} from raw crash.")
         where = "spooled"
-        if self._save(crash_id, report, raw_crash):
+        if self._save(crash_id, report, make_raw_crash(crash_id, report, sender, decision, received_at)):
             where = "saved published" if self._publish(crash_id, product, received_at) else "saved noted"
         seconds = time.monotonic() - started
         self._metrics.observe("handling", seconds)
@@ -178,7 +192,7 @@ class Collector:
             "%s: %s rule=%s bytes=%d dumps=%d ms=%.1f",
             crash_id,
             where,
-            raw_crash["metadata"]["throttle_rule"],
+            decision.rule,
             report.body_bytes,
             len(report.dumps),
             seconds * 1000,
@@ -190,8 +204,7 @@ class Collector:
         waits = self._retries.waits()
         while True:
             try:
-                with self._measured("save"):
-                    self._storage.save_raw_crash(crash_id, raw_crash, dumps)
+                self._timed("save", self._storage.save_raw_crash, crash_id, raw_crash, dumps)
                 return True
             except StorageError as exc:
                 log.warning("%s: storage did not take it: %s", crash_id, type(exc.__cause__ or exc).__name__)
@@ -212,8 +225,9 @@ class Collector:
     def _publish(self, crash_id: str, product: str, received_at: datetime) -> bool:
         """Queue a saved crash, or leave a note for the mover. Give whether it is queued."""
         try:
-            with self._measured("publish"):
-                self._publisher.publish(crash_id, product=product, received_at=received_at)
+            self._timed(
+                "publish", self._publisher.publish, crash_id, product=product, received_at=received_at
+            )
         except QueueError as exc:
             self._metrics.count("not_published")
             log.warning("%s: saved, not yet published: %s", crash_id, type(exc.__cause__ or exc).__name__)
@@ -225,11 +239,10 @@ class Collector:
         self._metrics.count("saved")
         return True
 
-    @contextmanager
-    def _measured(self, name: str) -> Iterator[None]:
+    def _timed(self, name: str, act: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
         started = time.monotonic()
         try:
-            yield
+            act(*args, **kwargs)
         finally:
             self._metrics.observe(name, time.monotonic() - started)
 

@@ -165,7 +165,12 @@ def _is(argument: Any, _: Any) -> Test:
 
 def _is_in_any_case(argument: Any) -> Test:
     wanted = frozenset(text.lower() for text in _texts(argument))
-    return lambda value, today: isinstance(value, str) and value.lower() in wanted
+    longest = max(map(len, wanted))  # no text becomes shorter in lower case, so longer ones need no copy
+
+    def test(value: Any, today: date) -> bool:
+        return isinstance(value, str) and len(value) <= longest and value.lower() in wanted
+
+    return test
 
 
 def _in_list(argument: Any, lists: Mapping[str, Sequence[str]]) -> Test:

@@ -6,15 +6,18 @@ import hashlib
 import os
 import struct
 import time
-from contextlib import suppress
+import zlib
 from pathlib import Path
 
 from ingest.mapped import map_whole
-from processing import crashid
 
-#: Key, time of saving (seconds since 1970), crash id.
-_ENTRY = struct.Struct("<20sd36s")
+#: Key, seconds since 1970 (negative while the report is being saved), crash id; a CRC-32 of these stands behind them.
+_ENTRY = struct.Struct("<16sd36s")
+_ENTRY_BYTES = _ENTRY.size + 4
 _ENTRIES = 1 << 15
+#: How long a repeat waits for the first to be saved; and how long a claim counts whose process may have been killed.
+_SAVING_SECONDS = 15.0
+_LOOK_AGAIN_SECONDS = 0.05
 
 
 class RecentReports:
@@ -22,8 +25,8 @@ class RecentReports:
 
     A report is known by a hash of its annotations, its dumps and its sender; the sender's address is part of the hash
     and of nothing else. The memory is one file of 2 MB that the processes share: a table in which a report's place
-    follows from its hash, and newer ones replace older ones. Reading an entry while another process writes it gives a
-    key that does not fit, or a crash id that is none: then the report counts as new.
+    follows from its hash, and newer ones replace older ones. An entry that is read while another process writes it does
+    not fit its checksum, and counts as none.
 
     Args: ``window_seconds`` is how long a report is remembered; 0 switches it off.
     Raises: OSError when the file cannot be made, or when the disk has no room for all of it.
@@ -36,30 +39,63 @@ class RecentReports:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            self._table = map_whole(descriptor, _ENTRIES * _ENTRY.size)
+            self._table = map_whole(descriptor, _ENTRIES * _ENTRY_BYTES)
         finally:
             os.close(descriptor)
 
     def key(self, report_digest: bytes, client: str) -> bytes:
-        return hashlib.sha256(report_digest + client.encode("utf-8", "replace")).digest()[:20]
+        return hashlib.sha256(report_digest + client.encode("utf-8", "replace")).digest()[:16]
 
-    def find(self, key: bytes) -> str | None:
-        """Give the crash id of the same report when it was saved a short time ago."""
+    def claim(self, key: bytes, crash_id: str) -> str | None:
+        """Give the crash id of the same report when it was saved a short time ago.
+
+        When it is being saved right now, wait for the outcome: a client may lose its patience and send again before the
+        first answer was made. When there is none, give None and note that this one is being saved under ``crash_id``;
+        then call `remember` or `forget`.
+        """
         if not self._window_seconds:
             return None
-        found, saved_at, crash_id = _ENTRY.unpack_from(self._table, self._place(key))
-        if found != key or not 0 <= time.time() - saved_at <= self._window_seconds:
-            return None
-        with suppress(UnicodeDecodeError):
-            text = crash_id.decode("ascii")
-            if crashid.is_valid(text):
-                return str(text)
+        give_up_at = time.monotonic() + _SAVING_SECONDS
+        while (entry := self._entry(key)) is not None:
+            first_id, is_saved = entry
+            if is_saved:
+                return first_id
+            if time.monotonic() >= give_up_at:
+                break
+            time.sleep(_LOOK_AGAIN_SECONDS)
+        self._write(key, -time.time(), crash_id)
         return None
 
     def remember(self, key: bytes, crash_id: str) -> None:
         """Call this once a report is saved, never earlier: who is told of a first crash id must find the crash."""
         if self._window_seconds:
-            _ENTRY.pack_into(self._table, self._place(key), key, time.time(), crash_id.encode("ascii"))
+            self._write(key, time.time(), crash_id)
+
+    def forget(self, key: bytes) -> None:
+        """Take a claim back: the report could not be saved."""
+        if self._window_seconds:
+            self._write(key, 0.0, "")
+
+    def _entry(self, key: bytes) -> tuple[str, bool] | None:
+        """Give the crash id of a report, and whether it has been saved; None when it is not known."""
+        place = self._place(key)
+        entry = self._table[place : place + _ENTRY.size]
+        found, at, crash_id = _ENTRY.unpack(entry)
+        if found != key or self._table[place + _ENTRY.size : place + _ENTRY_BYTES] != _checksum(entry):
+            return None
+        is_saved = at > 0
+        if not 0 <= time.time() - abs(at) <= (self._window_seconds if is_saved else _SAVING_SECONDS):
+            return None
+        return crash_id.decode("ascii"), is_saved
+
+    def _write(self, key: bytes, at: float, crash_id: str) -> None:
+        place = self._place(key)
+        entry = _ENTRY.pack(key, at, crash_id.encode("ascii"))
+        self._table[place : place + _ENTRY_BYTES] = entry + _checksum(entry)
 
     def _place(self, key: bytes) -> int:
-        return int.from_bytes(key[:4]) % _ENTRIES * _ENTRY.size
+        return int.from_bytes(key[:4]) % _ENTRIES * _ENTRY_BYTES
+
+
+def _checksum(entry: bytes) -> bytes:
+    return zlib.crc32(entry).to_bytes(4, "little")

@@ -7,7 +7,7 @@ import os
 
 
 def map_whole(descriptor: int, size: int) -> mmap.mmap:
-    """Give a file its size, keeping what it holds, and map it. Nobody else may write to it meanwhile.
+    """Give a file its size, keeping what it holds, and map it. What others write to it meanwhile may be lost.
 
     The map keeps a copy of the descriptor, and with it a lock on the file, until nobody uses the map any more.
 

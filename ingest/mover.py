@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
@@ -21,6 +22,7 @@ log = getLogger(__name__)
 
 _SHORTEST_DELAY_SECONDS = 60.0
 _CLEAN_EVERY_SECONDS = 600.0
+_NOTES_EVERY_SECONDS = 5.0
 
 
 @dataclass(slots=True)
@@ -95,6 +97,7 @@ class Mover:
         self._spool.require_writable()
         if time.monotonic() >= self._clean_at:
             self._remove_leftovers()
+            self._log_what_stays()
             self._clean_at = time.monotonic() + _CLEAN_EVERY_SECONDS
         moved = Moved()
         self._drain(moved, wanted)
@@ -105,6 +108,16 @@ class Mover:
         self._spool.remove_leftovers()
         with suppress(StorageError):  # it is down: next time
             self._storage.remove_leftovers(LEFTOVER_SECONDS)
+
+    def _log_what_stays(self) -> None:
+        waiting = self._spool.waiting()
+        if waiting.refused or waiting.damaged:
+            log.warning(
+                "the spool holds %d refused crashes and notes, which are tried again, and %d damaged ones in %s",
+                waiting.refused,
+                waiting.damaged,
+                self._spool.damaged,
+            )
 
     def _drain(self, moved: Moved, wanted: Callable[[], bool]) -> None:
         """Hand the work to the threads, never more at once than there are threads and room in memory for."""
@@ -128,12 +141,15 @@ class Mover:
     def _work(self, moved: Moved) -> Iterator[tuple[_Step, Claim]]:
         """Give what there is to do. Notes are quickly done, so they never wait for long behind crashes."""
         yield from self._notes(moved)
+        notes_at = time.monotonic() + _NOTES_EVERY_SECONDS
         for folder in self._spool.crash_folders():
             for claim in self._spool.claim_crashes(folder):
                 yield self._move_crash, claim
                 if moved.storage_down:
                     return
-            yield from self._notes(moved)
+            if time.monotonic() >= notes_at:
+                yield from self._notes(moved)
+                notes_at = time.monotonic() + _NOTES_EVERY_SECONDS
 
     def _notes(self, moved: Moved) -> Iterator[tuple[_Step, Claim]]:
         for claim in () if moved.database_down else self._spool.claim_notes():
@@ -266,7 +282,10 @@ def _run(step: _Step, claim: Claim, so_far: Moved) -> Moved:
         except StorageError:
             raise
         except Exception as exc:  # unforeseen
-            return _put_off(claim, f"moving it fails: {_kind(exc)}", None)
+            place = traceback.extract_tb(exc.__traceback__)[-1]
+            return _put_off(
+                claim, f"moving it fails: {_kind(exc)} in {place.name}, line {place.lineno}", None
+            )
 
 
 def _take_results(running: dict[Future[Moved], int], moved: Moved) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import re
 import secrets
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ from typing import Any, BinaryIO
 from ingest.errors import MalformedPayload, Overloaded, PayloadTooLarge
 from ingest.limits import Limits
 from ingest.malformed import HEAD_BYTES
-from ingest.multipart import MultipartReader, PartHeaders, parameters
+from ingest.multipart import MultipartReader, PartHeaders, PartKind, parameters
 from processing.storage import keys
 
 _MEDIA_TYPES = ("multipart/form-data", "multipart/mixed")
@@ -31,12 +32,16 @@ _DEEPEST_JSON = 100
 _MOST_JSON_MARKS = 300_000
 #: A comma, an opening bracket, or a whole string; never looked at again once it has matched, so this takes linear time.
 _JSON_MARK = re.compile(r'[\[{,]|"(?:[^"\\]++|\\.)*+(?:"|\Z)', re.DOTALL)
+#: No real report's annotations take more. Those that do are handled one after the other.
 _USUAL_ANNOTATION_BYTES = 512 * 1024
+#: A text takes up to four bytes for each byte sent (one character beyond the Basic Multilingual Plane is enough).
+_MEMORY_PER_BYTE = 4
 _CHARSETS = frozenset(aliases) | frozenset(aliases.values())
 _NOT_IN_DUMP_NAMES = re.compile(r"[^A-Za-z0-9_]+")
 
 _in_order = json.JSONEncoder(sort_keys=True).encode
 
+_BAD_NAME_NOTE = "skipped: a part whose name is not UTF-8"
 BOTH_KINDS_NOTE = "includes annotations in both json-encoded extra and formdata parts"
 
 
@@ -60,6 +65,8 @@ class CrashReport:
     dumps: dict[str, Dump] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     has_json: bool = False
+    #: Whether the annotations take unusually much memory.
+    is_large: bool = False
     body_bytes: int = 0
     #: How the decoded body starts, for samples of malformed ones.
     head: bytes = b""
@@ -75,8 +82,15 @@ class CrashReport:
 
     def digest(self) -> bytes:
         """Give 32 bytes that are the same for the same annotations and dumps, in whatever order they came."""
-        content = [self.annotations, {name: dump.sha256 for name, dump in self.dumps.items()}]
-        return hashlib.sha256(_in_order(content).encode("ascii")).digest()
+        names, dumps = sorted(self.annotations), sorted(self.dumps)
+        values = [self.annotations[name] for name in names]
+        checksums = [self.dumps[name].sha256 for name in dumps]
+        if self.has_json:
+            values = [value if isinstance(value, str) else f"JSON {_in_order(value)}" for value in values]
+        # The lengths say where each text begins, so that no two reports give the same bytes.
+        lengths = [[*map(len, texts)] for texts in (names, values, dumps)]
+        content = "".join([repr(lengths), *names, *values, *dumps, *checksums])
+        return hashlib.sha256(content.encode("utf-8", "surrogatepass")).digest()
 
 
 def parse_boundary(content_type: str) -> bytes:
@@ -106,13 +120,12 @@ def parse_payload(
     """Fill ``report`` from a decoded body.
 
     Args: ``pieces`` are those of `ingest.decoding.pieces`; ``spool`` is the folder for dumps that do not fit in memory;
-    ``hold`` is told of bytes that annotations take beyond the usual, and may raise Overloaded.
+    ``hold`` is told of bytes of memory that annotations take beyond the usual, and may raise Overloaded.
     Raises: MalformedPayload, PayloadTooLarge, and what reading ``pieces`` raises. The report must be closed even then.
     """
     reader = MultipartReader(_counted(pieces, report, limits), boundary)
     builder = _Builder(report, limits, spool, hold)
-    while (headers := reader.next_part()) is not None:
-        builder.add(headers, reader)
+    builder.read(reader)
     reader.drain()
     builder.finish()
 
@@ -132,35 +145,36 @@ class _Builder:
 
     def __init__(self, report: CrashReport, limits: Limits, spool: Path, hold: Callable[[int], None]) -> None:
         self._hold = hold
+        self._held_bytes = 0
         self._report = report
         self._limits = limits
         self._spool = spool
-        self._parts = 0
         self._annotation_bytes = 0
+        self._unchecked_bytes = min(
+            _USUAL_ANNOTATION_BYTES, limits.annotation_bytes, limits.all_annotations_bytes
+        )
         self._memory_left = limits.memory_bytes
         self._has_text = False
 
-    def add(self, headers: PartHeaders, reader: MultipartReader) -> None:
-        self._parts += 1
-        if self._parts > self._limits.parts:
-            raise PayloadTooLarge("parts")
-        if headers.transfer_encoding not in (b"", b"binary"):
-            raise MalformedPayload("invalid_payload_structure")
-        is_json = headers.content_type.startswith(b"application/json")
-        is_text = not headers.has_filename and (
-            not headers.content_type or headers.content_type.startswith(b"text/plain")
-        )
-        if is_text:
-            self._add_text(headers, self._annotation(reader, is_file=False))
-        elif is_json:
-            self._add_json(self._annotation(reader, is_file=headers.has_filename))
-        else:
-            self._add_dump(headers, reader.content(is_file=True))
-        if reader.line_break_missing:
-            self._note("tolerated: no line break after a file")
+    def read(self, reader: MultipartReader) -> None:
+        """Add all parts."""
+        for number, (headers, text) in enumerate(reader, 1):
+            if number > self._limits.parts:
+                raise PayloadTooLarge("parts")
+            if text is not None:
+                self._add_text(headers, text)
+            elif headers.kind is PartKind.TEXT:
+                self._add_text(headers, self._collect(reader, is_file=False))
+            elif headers.kind is PartKind.JSON:
+                self._add_json(self._collect(reader, is_file=headers.has_filename))
+            else:
+                self._add_dump(headers, reader.content(is_file=True))
+            if reader.line_break_missing:
+                self._note("tolerated: no line break after a file")
 
     def finish(self) -> None:
         report = self._report
+        report.is_large = self._annotation_bytes > _USUAL_ANNOTATION_BYTES
         if report.has_json and self._has_text:
             self._note(BOTH_KINDS_NOTE)
         if not report.annotations:
@@ -172,49 +186,58 @@ class _Builder:
         if note not in self._report.notes:
             self._report.notes.append(note)
 
-    def _annotation(self, reader: MultipartReader, *, is_file: bool) -> bytes:
+    def _collect(self, reader: MultipartReader, *, is_file: bool) -> bytes:
         """Collect the content of a text or JSON part, which stays in memory."""
-        whole = None if is_file else reader.text()
-        if whole is not None:
-            self._count_annotation(len(whole), len(whole))
-            return whole
         pieces: list[memoryview] = []
         size = 0
         for piece in reader.content(is_file=is_file):
-            pieces.append(piece)
             size += len(piece)
-            self._count_annotation(size, len(piece))
+            self._check_annotations(size, self._annotation_bytes + size)
+            pieces.append(piece)
         return b"".join(pieces)
 
-    def _count_annotation(self, size: int, added: int) -> None:
-        self._annotation_bytes += added
-        if size > self._limits.annotation_bytes:
+    def _check_annotations(self, one: int, together: int) -> None:
+        """Check the bytes of one annotation, and of all that have come. Raises: PayloadTooLarge, Overloaded."""
+        if one > self._limits.annotation_bytes:
             raise PayloadTooLarge("one_annotation")
-        if self._annotation_bytes > self._limits.all_annotations_bytes:
+        if together > self._limits.all_annotations_bytes:
             raise PayloadTooLarge("all_annotations")
-        if self._annotation_bytes > _USUAL_ANNOTATION_BYTES:
-            self._hold(added)
+        needed = (together - _USUAL_ANNOTATION_BYTES) * _MEMORY_PER_BYTE
+        if needed > self._held_bytes:
+            self._hold(needed - self._held_bytes)
+            self._held_bytes = needed
 
     def _add_text(self, headers: PartHeaders, content: bytes) -> None:
         self._has_text = True
-        name = self._name(headers)
+        self._annotation_bytes += len(content)
+        if self._annotation_bytes > self._unchecked_bytes:
+            self._check_annotations(len(content), self._annotation_bytes)
+        name = headers.name
         if not name:
+            if name is None:
+                self._note(_BAD_NAME_NOTE)
             return
-        charset = headers.charset.decode("ascii", "replace") or "utf-8"
         try:
-            self._report.annotations[name] = _decode(content, charset)
+            text = _decode(content, headers.charset) if headers.charset else content.decode()
         except (UnicodeError, LookupError):
             # The charset is the client's text: only what a charset's name may look like is repeated.
+            charset = headers.charset or "utf-8"
             shown = charset if re.fullmatch(r"[\w.:+-]{1,40}", charset, re.ASCII) else "unprintable"
             self._note(f"extract payload text part exception: invalid text or charset: {shown}")
+        else:
+            self._report.annotations[name] = text
 
     def _add_json(self, content: bytes) -> None:
+        self._annotation_bytes += len(content)
+        self._check_annotations(len(content), self._annotation_bytes)
         annotations = parse_json_annotations(content)
         self._report.has_json = True
         self._report.annotations = annotations
 
     def _add_dump(self, headers: PartHeaders, content: Iterator[memoryview]) -> None:
-        sent_name = self._name(headers)
+        if headers.name is None:
+            self._note(_BAD_NAME_NOTE)
+        sent_name = headers.name or ""
         name = _NOT_IN_DUMP_NAMES.sub("", sent_name)[:_LONGEST_DUMP_NAME]
         if sent_name and (not name or name in keys.RESERVED_DUMP_NAMES):
             raise MalformedPayload("invalid_dump_name")
@@ -229,21 +252,14 @@ class _Builder:
         if not name:
             dump.discard()
             return
-        if headers.content_type != b"application/octet-stream":
-            content_type = headers.content_type.decode("ascii", "replace") or "text/plain"
+        if headers.content_type != "application/octet-stream":
+            content_type = headers.content_type or "text/plain"
             self._note(f"unknown content type: {sent_name[:200]} {content_type[:200]}")
         if isinstance(dump.content, bytes):
             self._memory_left -= len(dump.content)
         if name in self._report.dumps:
             self._report.dumps[name].discard()
         self._report.dumps[name] = dump
-
-    def _name(self, headers: PartHeaders) -> str:
-        try:
-            return headers.name.decode()
-        except UnicodeDecodeError:
-            self._note("skipped: a part whose name is not UTF-8")
-            return ""
 
 
 def _decode(content: bytes, charset: str) -> str:
@@ -253,7 +269,7 @@ def _decode(content: bytes, charset: str) -> str:
 
     Raises: LookupError, UnicodeError.
     """
-    if charset != "utf-8" and charset.lower().replace("-", "_") not in _CHARSETS:
+    if charset.lower().replace("-", "_") not in _CHARSETS:
         raise LookupError(charset)
     return content.decode(charset)
 
@@ -285,7 +301,7 @@ class _DumpSink:
 
     def _write_to_file(self) -> None:
         if self._file is None:
-            self._path = self._spool / f"{secrets.token_hex(16)}.dump"
+            self._path = self._spool / f"{os.getpid()}-{secrets.token_hex(16)}.dump"
             self._file = self._path.open("xb")
         for piece in self._pieces:
             self._file.write(piece)

@@ -23,6 +23,7 @@ class _Connection(psycopg.Connection[Any]):
     """A connection whose every statement ends within a time, even when the server hangs."""
 
     statement_seconds = 2.0
+    acceptor: queue.Acceptor
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         return super().wait(gen, interval, self.statement_seconds if timeout is None else timeout)
@@ -96,7 +97,7 @@ class Publisher:
 
     def _attempt(self, crash_id: str, product: str, received_at: datetime) -> None:
         with self._connection() as connection:
-            queue.accept(connection, crash_id=crash_id, product=product, received_at=received_at)
+            connection.acceptor.accept(crash_id=crash_id, product=product, received_at=received_at)
 
     @contextmanager
     def _connection(self) -> Iterator[_Connection]:
@@ -119,10 +120,11 @@ class Publisher:
 
     def _connect(self) -> _Connection:
         try:
-            connection = _Connection.connect(self._conninfo, autocommit=True, prepare_threshold=1)
+            connection = _Connection.connect(self._conninfo, autocommit=True)
         except psycopg.Error as exc:
             raise QueueError("the database cannot be reached") from exc
         connection.statement_seconds = self._timeout_seconds
+        connection.acceptor = queue.Acceptor(connection)
         return connection
 
     def _forget_connections(self) -> None:

@@ -91,7 +91,7 @@ class Spool:
         Raises: StorageError.
         """
         try:
-            for folder in (self.uploads, self._unpublished):
+            for folder in (self.uploads, self._unpublished, self.damaged):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             # Never closed: the processes forked from this one hold the lock as long as one of them lives.
             lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

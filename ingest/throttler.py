@@ -23,6 +23,9 @@ from ingest.conditions import BadRules, Condition, Facts, as_text
 
 log = getLogger(__name__)
 
+#: What changes when a file is written anew: time of change (ns), size, number.
+Stamp = tuple[int, int, int]
+
 SHIPPED = Path(__file__).parent / "throttle_rules"
 _RULE_NAME = re.compile(r"[A-Za-z0-9_]+")
 _JOINED_PART = re.compile(r"(.+)__([1-9]\d{0,2})", re.DOTALL | re.ASCII)
@@ -222,11 +225,8 @@ class Throttler:
             log.error("throttle rules: the copy of the last good ones is not used either: %s", exc)
 
 
-Stamp = tuple[int, int, int]
-
-
 def _stamp(path: Path) -> Stamp | None:
-    """Give what changes when a file is written anew; None when it is not there."""
+    """Give a file's stamp; None when it is not there."""
     try:
         status = path.stat()
     except OSError:
@@ -258,7 +258,7 @@ def parse(text: str) -> RuleSet:
     """Check the text of a rules' file. Raises: BadRules."""
     try:
         tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as exc:
+    except (ValueError, RecursionError) as exc:
         raise BadRules(f"not TOML: {exc}") from None
     unknown = tables.keys() - {"fill_in", "lists", "remove", "rule"}
     if unknown:

@@ -18,10 +18,10 @@ class InvalidCrashId(ValueError):
     """Text that is not a crash id; the message shows at most its first 60 characters."""
 
 
-def create(day: date | None = None) -> str:
-    """Make a new crash id for the given UTC day, today when none is given."""
+def create(day: date | None = None, throttle: int = 0) -> str:
+    """Make a new crash id for the given UTC day, today when none is given; ``throttle`` is its throttle digit."""
     day = day or datetime.now(UTC).date()
-    return f"{str(uuid.uuid4())[:-7]}0{day:%y%m%d}"
+    return f"{str(uuid.uuid4())[:-7]}{throttle}{day.year % 100:02}{day.month:02}{day.day:02}"
 
 
 def parse(text: str) -> str:

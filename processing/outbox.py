@@ -50,10 +50,18 @@ def run(stopping: threading.Event) -> None:
     that is missing, damaged or outdated when it starts is made anew meanwhile, and saved crashes that are on nobody's
     list are looked for every few minutes.
     """
-    listener = Listener(ledger.OUTBOX_CHANNEL)
-    rebuild = BackgroundRebuild(stopping)
-    verification = RegularVerification(stopping)
+    rebuild, verification = BackgroundRebuild(stopping), RegularVerification(stopping)
     verification.start()
+    try:
+        _keep_up(stopping, rebuild)
+    finally:
+        stopping.set()  # also when a defect of ours ends this: nobody may wait for the threads then
+        rebuild.join()
+        verification.join()
+
+
+def _keep_up(stopping: threading.Event, rebuild: BackgroundRebuild) -> None:
+    listener = Listener(ledger.OUTBOX_CHANNEL)
     tended: date | None = None
     while not stopping.is_set():
         try:
@@ -66,8 +74,6 @@ def run(stopping: threading.Event) -> None:
             connection.close()
             listener.close()
             stopping.wait(REST_SECONDS)
-    rebuild.join()
-    verification.join()
     listener.close()
 
 

@@ -58,8 +58,13 @@ class Scanner:
                 f"the search looked through all stacks for {self._seconds:g} s without coming to an end; instead of "
                 f"a regular expression or wildcards use ~ with plain text, which is found by frame"
             ) from exc
-        except (OSError, subprocess.SubprocessError) as exc:
-            raise SearchError(f"a search through all stacks ended by itself: {exc}") from exc
+        except subprocess.CalledProcessError as exc:
+            last_line = exc.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
+            raise SearchError(
+                f"a search through all stacks ended by itself with {exc.returncode}: {last_line[:300]}"
+            ) from exc
+        except OSError as exc:
+            raise SearchError(f"no process can be started for a search through all stacks: {exc}") from exc
         answer = pickle.loads(child.stdout)
         if isinstance(answer, SearchResult):
             return answer

@@ -8,11 +8,12 @@ from __future__ import annotations
 import random
 import sys
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Set
+from collections.abc import Callable, Hashable, Iterable, Set
 from types import FrameType, TracebackType
 from typing import Any, Generic, TypeVar
 
 Case = TypeVar("Case")
+_MOST_REDUCTIONS = 3000
 
 
 class Trail:
@@ -107,17 +108,15 @@ class Explorer(Generic[Case]):
             self.try_out(self._change(case, other, self._dice))
 
     def _smaller(self, case: Case, kind: type[Exception]) -> Case:
-        """Give a small input that raises the same kind of exception."""
-
-        def failing(candidates: Iterable[Case]) -> Iterator[Case]:
-            for candidate in candidates:
-                try:
-                    self._run(candidate)
-                except kind:
-                    yield candidate
-                except Exception:
-                    continue
-
-        while (found := next(failing(self._reduce(case)), None)) is not None:
-            case = found
+        """Give a smaller input that raises the same kind of exception, after a bounded number of attempts."""
+        attempts = _MOST_REDUCTIONS
+        candidates = iter(self._reduce(case))
+        while attempts and (candidate := next(candidates, None)) is not None:
+            attempts -= 1
+            try:
+                self._run(candidate)
+            except kind:
+                case, candidates = candidate, iter(self._reduce(candidate))
+            except Exception:
+                continue
         return case

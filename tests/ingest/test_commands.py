@@ -185,6 +185,17 @@ class TestThrottle:
             assert "taken for added by the collector: ProductName, url" in done.stdout
             assert "samples may have been drawn otherwise" not in done.stdout
 
+    def test_other_rules_are_tried_on_what_was_sent_not_on_what_the_collector_made_of_it(
+        self, sampling_collector: CollectorProcess, report: Path
+    ) -> None:
+        (report / "annotations.json").write_text(json.dumps({"prod": "Firefox"}))
+        (crash_id,) = submit(sampling_collector, str(report))
+        raw_crash = sampling_collector.storage.get_raw_crash(crash_id)
+        assert raw_crash["ProductName"] == "Firefox"
+        text = json.dumps(raw_crash).encode()
+        done = sampling_collector.manage("throttle", "--rules", "mozilla", "--file", "-", stdin=text)
+        assert "REJECT by unsupported_product" in done.stdout, done.stderr
+
     def test_a_stored_crash_is_decided_as_on_its_day(self, collector: CollectorProcess) -> None:
         raw_crash = {
             "ProductName": "Firefox",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import random
 import socket
 import struct
 import tracemalloc
@@ -155,6 +156,12 @@ class TestBrokenBodies:
 class TestMembers:
     def test_all_members_of_a_gzip_stream_are_read(self) -> None:
         assert decoded("gzip", gzip.compress(b"a") + gzip.compress(b"") + GZIP, 1) == b"a" + TEXT
+
+    @pytest.mark.parametrize("more_bytes", range(-9, 12))
+    def test_a_member_may_begin_in_one_piece_and_go_on_in_the_next(self, more_bytes: int) -> None:
+        data = random.Random(1).randbytes(20_000)
+        first = gzip.compress(data)
+        assert decoded("gzip", first + GZIP, piece_bytes=len(first) + more_bytes) == data + TEXT
 
     def test_a_thousand_members_are_enough(self) -> None:
         member = gzip.compress(b"x")

@@ -246,6 +246,27 @@ def mover(collector: CollectorProcess) -> Iterator[subprocess.Popen[str]]:
             running.kill()
 
 
+def run_read_only(
+    folder: Path, collector: CollectorProcess, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a management command to which a folder is a disk that can only be read."""
+    mount = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && '
+    apart = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run([*apart, f"{mount} true", folder], check=False).returncode
+    ):
+        pytest.skip("this machine does not let a process mount folders for itself")
+    return subprocess.run(
+        [*apart, f'{mount} exec "$@"', folder, sys.executable, "manage.py", *arguments],
+        cwd=CHECKOUT,
+        env=collector.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 def can_claim_all(spool: Spool) -> bool:
     """Tell whether nobody holds a crash of the spool."""
     claimed = 0
@@ -281,6 +302,21 @@ class TestSpoolDamaged:
             assert f"1 are damaged and kept in {spool / 'damaged'}" in said
             assert (spool / "damaged" / damaged.name).read_bytes() == b"damaged"
             assert collector.ledger(crash_ids[1])
+
+    def test_from_a_disk_that_can_only_be_read_nothing_is_moved(
+        self, own_database: Database, tmp_path: Path
+    ) -> None:
+        """It would be moved again and again, since it cannot be deleted."""
+        with run_collector(tmp_path, own_database.url, COLLECTOR_SAVE_SECONDS="0") as collector:
+            in_the_way(tmp_path / "crashes")
+            crash_id = collector.send(valid()).crash_id
+            (tmp_path / "crashes").unlink()
+            done = run_read_only(tmp_path / "collector" / "spool", collector, "runmover", "--once")
+            assert done.returncode != 0
+            assert "is its disk mounted read-only?" in done.stderr
+            assert not list((tmp_path / "crashes").glob("2*"))
+            assert "moved 1 crashes" in moved(collector)
+            assert collector.ledger(crash_id)
 
     def test_a_mover_outlives_a_spool_that_is_taken_away(
         self, own_database: Database, tmp_path: Path

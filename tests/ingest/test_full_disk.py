@@ -20,6 +20,7 @@ from tests.ingest.make_limits import make_limits
 from tests.ingest.process import run_collector
 from tests.ingest.reports import BOUNDARY, dump, encode, text, valid
 
+OTHER_ID = "0b1ec0de-7a11-4f00-8a5e-1c3f51260801"
 CRASH_ID = "0b1ec0de-7a11-4f00-8a5e-1c3f50260801"
 
 
@@ -42,7 +43,7 @@ def test_recent_reports_outlive_the_filling_of_their_holes(tmp_path: Path) -> No
     first = RecentReports(path, window_seconds=300)
     key = first.key(b"report", "client")
     first.remember(key, CRASH_ID)
-    assert RecentReports(path, window_seconds=300).find(key) == CRASH_ID
+    assert RecentReports(path, window_seconds=300).claim(key, OTHER_ID) == CRASH_ID
 
 
 def test_a_process_without_room_for_its_numbers_goes_on_without(

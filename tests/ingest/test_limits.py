@@ -87,11 +87,9 @@ class TestSlowClients:
     def test_clients_that_never_finish_their_headers_keep_nobody_waiting(
         self, collector_database: str, tmp_path: Path
     ) -> None:
-        settings = {"COLLECTOR_WORKERS": "1", "COLLECTOR_THREADS": "4", "COLLECTOR_REQUESTS": "3"}
+        few = {"COLLECTOR_WORKERS": "1", "COLLECTOR_THREADS": "4", "COLLECTOR_REQUESTS": "3"}
         with (
-            run_collector(
-                tmp_path, collector_database, COLLECTOR_CLIENT_GRACE="600", **settings
-            ) as collector,
+            run_collector(tmp_path, collector_database, COLLECTOR_CLIENT_GRACE="600", **few) as collector,
             ExitStack() as idle,
         ):
             for number in range(40):
@@ -149,7 +147,7 @@ class TestManyClients:
             assert collector.send(valid(Notes="2")).crash_id
 
     def test_the_gate_counts_requests_and_bytes(self) -> None:
-        gate = Gate(requests=2, wire_bytes=100)
+        gate = Gate(requests=2, wire_bytes=100, memory_bytes=100)
         with gate.enter(60):
             with pytest.raises(Overloaded, match="bytes"):
                 gate.enter(60)
@@ -159,8 +157,10 @@ class TestManyClients:
                 second.grow_to(40)
                 with pytest.raises(Overloaded, match="bytes"):
                     second.grow_to(41)
-                second.add(0)
-        assert (gate.requests, gate.wire_bytes) == (0, 0)
+                second.hold(100)
+                with pytest.raises(Overloaded, match="annotations"):
+                    second.hold(1)
+        assert (gate.requests, gate.wire_bytes, gate.memory_bytes) == (0, 0, 0)
         with gate.enter(1000) as alone:
             alone.grow_to(2000)
 
@@ -354,20 +354,21 @@ def test_a_statsd_host_that_nobody_knows_keeps_nobody_from_starting(
         assert "STATSD_HOST='nowhere.invalid' is not known" in collector.log
 
 
-def test_what_large_annotations_hold_in_memory_is_counted_in_flight(uploads: Path) -> None:
-    gate = Gate(requests=2, wire_bytes=10_000_000)
+def test_what_large_annotations_take_of_memory_is_bounded(uploads: Path) -> None:
+    gate = Gate(requests=2, wire_bytes=100_000_000, memory_bytes=40_000_000)
     body = encode([text("Notes", "x" * 9_000_000), dump(content=bytes(5_000_000))])
 
     def parse(ticket: Ticket) -> None:
         with CrashReport() as report:
-            parse_payload(iter([body]), BOUNDARY.encode(), report, make_limits(), uploads, ticket.add)
+            parse_payload(iter([body]), BOUNDARY.encode(), report, make_limits(), uploads, ticket.hold)
+            assert report.is_large
 
     with gate.enter(1000) as first, gate.enter(1000) as second:
         parse(first)
-        assert 9_000_000 < gate.wire_bytes < 9_100_000
-        with pytest.raises(Overloaded, match="bytes"):
+        assert 30_000_000 < gate.memory_bytes < 36_000_000
+        with pytest.raises(Overloaded, match="large annotations"):
             parse(second)
-    assert gate.wire_bytes == 0
+    assert (gate.wire_bytes, gate.memory_bytes) == (0, 0)
 
 
 def test_how_much_a_submission_may_be_is_said_by_the_settings_alone() -> None:

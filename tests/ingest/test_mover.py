@@ -256,17 +256,21 @@ class TestOneThatIsRefused:
         storage = Storage()
         crash_ids = [spooled(spool) for _ in range(3)]
         queue.refused = crash_ids[0]
-        moved = run_once(spool, storage, queue)
-        moved.add(
-            run_once(spool, storage, queue)
-        )  # the first round may have looked at the notes for the last time
-        assert moved == Moved(saved=3, published=2, refused=1)
+        assert run_once(spool, storage, queue) == Moved(saved=3, published=2)
+        assert run_once(spool, storage, queue) == Moved(refused=1)
         assert spool.waiting() == Waiting(notes=1, refused=1)
         assert run_once(spool, storage, queue) == Moved()
         queue.refused = ""
         make_due(spool.folder / "unpublished" / crash_ids[0])
         assert run_once(spool, storage, queue) == Moved(published=1)
         assert sorted(queue.published) == sorted(storage.saved) == sorted(crash_ids)
+
+    def test_notes_do_not_wait_behind_crashes(self, spool: Spool, queue: Queue) -> None:
+        spooled(spool)
+        noted = crashid.create()
+        spool.note_unpublished(noted, product="x", received_at=NOW)
+        storage = Storage(lambda crash_id: queue.published == [noted] or pytest.fail("saved before"))
+        assert run_once(spool, storage, queue, threads=1) == Moved(saved=1, published=2)
 
     @pytest.mark.parametrize(
         ("waited", "seconds"),
@@ -293,7 +297,7 @@ class TestOneThatIsRefused:
         crash_ids = [spooled(spool) for _ in range(3)]
         failing = crash_ids[0]
         assert run_once(spool, Storage(fail), queue) == Moved(saved=2, published=2, refused=1)
-        assert f"{failing}: moving it fails: ZeroDivisionError" in caplog.text
+        assert f"{failing}: moving it fails: ZeroDivisionError in fail, line" in caplog.text
         assert "secret" not in caplog.text
 
     def test_a_clock_that_was_set_back_keeps_nothing_waiting(self, spool: Spool, queue: Queue) -> None:
@@ -316,6 +320,20 @@ class TestWhatIsDamaged:
         assert spool.waiting() == Waiting(damaged=1)
         assert (spool.damaged / path.name).read_bytes() == content
         assert f"{crash_ids[1]}: damaged" in caplog.text
+
+    def test_the_log_says_now_and_then_what_stays(
+        self, spool: Spool, queue: Queue, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with mover(spool, Storage(), queue) as running:
+            running.run_once()
+        assert "the spool holds" not in caplog.text
+        spool.save(crashid.create(), {}, {})
+        run_once(spool, Storage(), queue)
+        claims.claim(file_of(spool, spooled(spool)), "").put_off(60)  # type: ignore[union-attr]
+        run_once(spool, Storage(), queue)
+        assert (
+            "the spool holds 1 refused crashes and notes, which are tried again, and 1 damaged" in caplog.text
+        )
 
     @pytest.mark.parametrize("raw_crash", [{}, {"submitted_timestamp": "x"}, {"submitted_timestamp": 1}])
     def test_so_is_one_that_no_collector_wrote(

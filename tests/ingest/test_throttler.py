@@ -262,6 +262,16 @@ class TestJsonInsideAnAnnotation:
             assert decide({"b": text}, rules=rules).rule == "NO_MATCH"
 
 
+def test_a_long_text_is_not_copied_to_compare_it_in_any_case() -> None:
+    crash = {"ProductName": "B" * 20_000_000}
+    tracemalloc.start()
+    try:
+        assert decide(crash).rule == "unsupported_product"
+        assert tracemalloc.get_traced_memory()[1] < 100_000
+    finally:
+        tracemalloc.stop()
+
+
 def test_the_accept_all_rules_accept_all() -> None:
     for crash in ({}, {"ProductName": "whatever"}):
         assert decide(crash, rules=ACCEPT_ALL) == Decision(Result.ACCEPT, "accept_everything", 100)
@@ -361,6 +371,8 @@ RULE = '[[rule]]\nname = "all"\nresult = "accept"\n'
         ("", "no \\[\\[rule\\]\\]"),
         ("rule = 1", "no \\[\\[rule\\]\\]"),
         ("[[rule", "not TOML"),
+        ("a = " + "[" * 100_000, "not TOML"),
+        ("a = " + "1" * 5000, "not TOML"),
         ("[rules]\n" + RULE, "unknown table rules"),
         ('[[rule]]\nname = "with blank"\nresult = "accept"', "'with blank'.*ASCII letters"),
         ('[[rule]]\nname = "ü"\nresult = "accept"', "ASCII letters"),

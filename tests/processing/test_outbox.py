@@ -315,5 +315,18 @@ def test_a_running_indexer_queues_again_and_again_what_is_on_nobodys_list(
     assert ledger.equation().unexplained == 0
 
 
+def test_an_indexer_that_meets_a_defect_of_ours_ends_with_all_its_threads(
+    search, storage, transactional_db, monkeypatch
+):
+    def broken(*_: object) -> int:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(outbox, "drain", broken)
+    before = set(threading.enumerate())
+    with pytest.raises(ZeroDivisionError):
+        outbox.run(threading.Event())
+    assert set(threading.enumerate()) == before
+
+
 def _away(*_: object) -> None:
     raise StorageError("away")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import io
 from pathlib import Path
 
 import pytest
@@ -164,6 +166,21 @@ def test_full_disk_is_not_the_crashs_fault(collect, rule, storage):
     assert (message.attempts, message.deferrals) == (0, 1)
     with pytest.raises(CrashNotFound):
         storage.get_processed_crash(crash_id)
+
+
+def test_disk_that_is_full_when_dumps_are_fetched_is_not_the_crashs_fault(
+    collect, rule, storage, monkeypatch
+):
+    class Full(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    collect()
+    monkeypatch.setattr(storage, "get_dump_names", lambda crash_id: ["upload_file_minidump"])
+    monkeypatch.setattr(storage, "open_dump", lambda crash_id, name: Full())
+    monkeypatch.setattr(storage, "get_raw_crash", lambda crash_id: {})
+    tasks.process_next()
+    assert state() == ("queued", "DiskFull")
 
 
 def test_missing_stackwalker_is_not_the_crashs_fault(collect, rule):

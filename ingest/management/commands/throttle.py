@@ -50,12 +50,13 @@ class Command(BaseCommand):
         except BadRules as exc:
             raise CommandError(str(exc)) from exc
         self.stdout.write(f"{path}: {len(checked.rules)} rules, no errors")
+        in_force = _in_force(otherwise=checked)
         if file is not None:
-            self._explain(checked, file)
+            self._explain(checked, in_force, file)
         if day is not None:
-            self._count(checked, day)
+            self._count(checked, in_force, day)
 
-    def _explain(self, rules: RuleSet, file: str) -> None:
+    def _explain(self, rules: RuleSet, in_force: RuleSet, file: str) -> None:
         try:
             text = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
             annotations = parse_json_annotations(text)
@@ -63,7 +64,7 @@ class Command(BaseCommand):
             raise CommandError(f"{file}: {exc.strerror}") from exc
         except MalformedPayload as exc:
             raise CommandError(f"{file}: expected a JSON object of annotations ({exc})") from exc
-        case = _case_of(annotations, rules)
+        case = _case_of(annotations, in_force)
         digest = case.report.digest()
         rules.prepare(case.report.annotations)
         for line in rules.explain(case.report.annotations, digest, case.day):
@@ -81,14 +82,14 @@ class Command(BaseCommand):
                 f"removed before it was stored, so samples may have been drawn otherwise: {_shown(case.removed)}"
             )
 
-    def _count(self, rules: RuleSet, day: date) -> None:
+    def _count(self, rules: RuleSet, in_force: RuleSet, day: date) -> None:
         storage = get_storage()
         counts: Counter[str] = Counter()
         incomplete = unreadable = 0
         try:
             for crash_id in storage.list_crash_ids(day):
                 try:
-                    case = _case_of(storage.get_raw_crash(crash_id), rules)
+                    case = _case_of(storage.get_raw_crash(crash_id), in_force)
                 except CrashDamaged:
                     unreadable += 1
                     continue
@@ -123,7 +124,15 @@ class _Case:
     removed: list[str] = field(default_factory=list)
 
 
-def _case_of(annotations: dict[str, Any], rules: RuleSet) -> _Case:
+def _in_force(*, otherwise: RuleSet) -> RuleSet:
+    """Give the collector's rules, by which stored crashes were prepared, whatever rules are tried on them now."""
+    try:
+        return load(rules_path(settings.COLLECTOR["throttle_rules"]))
+    except BadRules:
+        return otherwise
+
+
+def _case_of(annotations: dict[str, Any], in_force: RuleSet) -> _Case:
     """Restore the report that a stored raw crash came from, as far as it can be; annotations alone are one as sent.
 
     Samples are drawn by annotations as sent and the checksums of dumps. So the collector's own keys go, and what it
@@ -134,7 +143,7 @@ def _case_of(annotations: dict[str, Any], rules: RuleSet) -> _Case:
     if not isinstance(metadata, dict) or not isinstance(checksums, dict):
         return _Case(CrashReport(annotations=annotations), datetime.now(UTC).date())
     sent = {name: value for name, value in annotations.items() if name not in _COLLECTORS_KEYS}
-    added = rules.undo_prepare(sent)
+    added = in_force.undo_prepare(sent)
     notes = map(str, metadata.get("collector_notes") or ())
     return _Case(
         CrashReport(sent, {str(name): Dump(b"", str(checksum)) for name, checksum in checksums.items()}),

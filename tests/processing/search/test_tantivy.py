@@ -215,13 +215,15 @@ def test_full_disk_is_an_error_and_the_index_stays_as_it_was(search: SearchBacke
     assert found(search) == [0, 1]
 
 
+class Bomb(dict[str, object]):
+    """A processed crash that no engine can take."""
+
+    def get(self, key: str, default: object = None) -> object:
+        raise RuntimeError("no such luck")
+
+
 def test_document_that_breaks_a_batch_leaves_the_index_as_it_was_and_writable(search: SearchBackend) -> None:
     fill(search, make_crash(signature="old"))
-
-    class Bomb(dict[str, object]):
-        def get(self, key: str, default: object = None) -> object:
-            raise RuntimeError("no such luck")
-
     with pytest.raises(RuntimeError):
         search.index({crash_id(0): make_crash(signature="new"), crash_id(1): Bomb()})
     assert found(search, where("signature", Operator.IS, "old")) == [0]
@@ -274,6 +276,29 @@ def test_rebuild_takes_changed_fields_in(folder: Path) -> None:
     engine.rebuild([[crash_id(0)]], lambda key: make_crash(uuid=key, uptime=5, reason="SIGSEGV"))
     assert not engine.state().outdated
     assert found(engine, where("uptime", Operator.GREATER, 4), where("reason", Operator.IS, "SIGSEGV")) == [0]
+
+
+def test_first_index_whose_making_broke_off_is_not_replaced_by_one_of_new_crashes_only(folder: Path) -> None:
+    engine = TantivySearch(folder)
+
+    def batches() -> Iterator[list[str]]:
+        yield [crash_id(0)]
+        raise SearchError("away")
+
+    with pytest.raises(SearchError, match="away"):
+        engine.rebuild(batches(), lambda key: make_crash(uuid=key))
+    with pytest.raises(SearchError, match="no search index"):
+        fill(engine, make_crash())
+    assert not engine.state().exists
+
+
+def test_crash_that_the_engine_refuses_is_left_out_of_a_rebuild(
+    search: SearchBackend, caplog: pytest.LogCaptureFixture
+) -> None:
+    crashes = {crash_id(n): make_crash(uuid=crash_id(n)) for n in range(3)} | {crash_id(1): Bomb()}
+    assert search.rebuild([list(crashes)], crashes.get) == 2
+    assert found(search) == [0, 2]
+    assert f"{crash_id(1)}: search refuses it" in caplog.text
 
 
 def test_more_crashes_than_the_engine_follows(search: SearchBackend) -> None:

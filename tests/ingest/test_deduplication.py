@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from ingest import deduplication
+from ingest.deduplication import RecentReports
+
+FIRST = "0b1ec0de-7a11-4f00-8a5e-1c3f50260801"
+SECOND = "0b1ec0de-7a11-4f00-8a5e-1c3f51260801"
+
+
+@pytest.fixture
+def reports(tmp_path: Path) -> RecentReports:
+    return RecentReports(tmp_path / "recent", window_seconds=300)
+
+
+def test_a_saved_report_is_known_to_whoever_opens_the_table(reports: RecentReports, tmp_path: Path) -> None:
+    key = reports.key(b"report", "client")
+    assert reports.claim(key, FIRST) is None
+    reports.remember(key, FIRST)
+    assert RecentReports(tmp_path / "recent", window_seconds=300).claim(key, SECOND) == FIRST
+
+
+def test_a_repeat_waits_for_the_first_to_be_saved(
+    reports: RecentReports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = reports.key(b"report", "client")
+    reports.claim(key, FIRST)
+    waiting = threading.Event()
+    monkeypatch.setattr(time, "sleep", lambda seconds: waiting.set())
+    answers: list[str | None] = []
+    repeat = threading.Thread(target=lambda: answers.append(reports.claim(key, SECOND)))
+    repeat.start()
+    assert waiting.wait(30)
+    reports.remember(key, FIRST)
+    repeat.join(30)
+    assert answers == [FIRST]
+
+
+def test_a_repeat_of_one_that_could_not_be_saved_is_a_first(reports: RecentReports) -> None:
+    key = reports.key(b"report", "client")
+    reports.claim(key, FIRST)
+    reports.forget(key)
+    assert reports.claim(key, SECOND) is None
+
+
+def test_the_claim_of_a_killed_process_is_given_up(
+    reports: RecentReports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = reports.key(b"report", "client")
+    reports.claim(key, FIRST)
+    later = time.time() + 60
+    monkeypatch.setattr(deduplication.time, "time", lambda: later)
+    assert reports.claim(key, SECOND) is None
+
+
+def test_a_half_written_entry_is_none(reports: RecentReports, tmp_path: Path) -> None:
+    key = reports.key(b"report", "client")
+    reports.remember(key, FIRST)
+    path = tmp_path / "recent"
+    table = path.read_bytes()
+    assert table.count(FIRST.encode()) == 1
+    path.write_bytes(table.replace(FIRST[:18].encode(), SECOND[::-1][:18].encode()))
+    assert RecentReports(path, window_seconds=300).claim(key, SECOND) is None
+
+
+def test_a_window_of_no_seconds_remembers_nothing(tmp_path: Path) -> None:
+    reports = RecentReports(tmp_path / "recent", window_seconds=0)
+    key = reports.key(b"report", "client")
+    for crash_id in (FIRST, SECOND):
+        assert reports.claim(key, crash_id) is None
+        reports.remember(key, crash_id)
+    assert not (tmp_path / "recent").exists()
