@@ -77,9 +77,10 @@ _REFUSALS = frozenset(
         "too_large_one_dump", "unsupported_encoding",
     }
 )  # fmt: skip
-#: Lines that decoding and parsing may run for a body of any size, and for each byte sent or decoded.
-_FREE_STEPS = 15_000
-_STEPS_PER_BYTE = 2
+#: Lines that decoding and parsing may run for any body, for each piece of one, and for each byte sent or decoded.
+_FREE_STEPS = 5000
+_STEPS_PER_PIECE = 50
+_STEPS_PER_BYTE = 1
 
 _PACKINGS: dict[str, Callable[[bytes], bytes]] = {
     "": bytes,
@@ -171,32 +172,32 @@ class Examiner:
         """
         size = 1 + zlib.crc32(case.body) % 50 + len(case.body) // 300
         with Trail(_PARSER_FILES) as trail:
-            whole, decoded_bytes = self._outcome(case)
-            cut, _ = self._outcome(case, piece_bytes=size)
+            whole, _ = self._outcome(case)
+            cut, pieces = self._outcome(case, piece_bytes=size)
             slow, _ = self._outcome(case, wire_bytes=size)
         assert cut == whole or _depends_on_pieces(cut, whole), f"in pieces of {size}: {cut}, not {whole}"
         # The ratio counts what has come so far; and what is noticed first in a broken stream depends on its pieces.
         if "too_large_compression_ratio" not in (whole, slow):
             assert slow == whole or _are_refusals(slow, whole), f"arriving by {size}: {slow}, not {whole}"
-        assert trail.steps <= _FREE_STEPS + _STEPS_PER_BYTE * (decoded_bytes + len(case.wire)), (
-            "too many steps"
-        )
+        allowed = _STEPS_PER_PIECE * pieces.count + _STEPS_PER_BYTE * (pieces.bytes + len(case.wire))
+        assert trail.steps <= _FREE_STEPS + allowed, f"{trail.steps} steps"
         self._take_time(case)
         return {*trail.ways(), whole if isinstance(whole, str) else "accepted"}
 
     def _outcome(
         self, case: Submission, wire_bytes: int = 1_000_000, piece_bytes: int = 1_000_000
-    ) -> tuple[Parsed | str, int]:
-        """Give what a submission becomes that arrives and is parsed in such pieces, and how large its body is."""
+    ) -> tuple[Parsed | str, Counted]:
+        """Give what a submission becomes that arrives and is parsed in such pieces, and what pieces those were."""
+        counted = Counted((), piece_bytes)
         try:
             boundary = parse_boundary(case.content_type)
             pieces = decoding.pieces(case.encoding, _arriving(case.wire, wire_bytes), _LIMITS)
         except MalformedPayload as exc:
-            return f"malformed_{exc}", 0
+            return f"malformed_{exc}", counted
         except UnsupportedEncoding:
-            return "unsupported_encoding", 0
+            return "unsupported_encoding", counted
         counted = Counted(pieces, piece_bytes)
-        return parse(iter(counted), boundary, _LIMITS, self._spool), counted.total
+        return parse(iter(counted), boundary, _LIMITS, self._spool), counted
 
     def _take_time(self, case: Submission) -> None:
         """Note the slowest: what takes long without taking steps of ours, such as a regular expression."""
@@ -221,17 +222,19 @@ def _depends_on_pieces(one: Parsed | str, other: Parsed | str) -> bool:
 
 
 class Counted:
-    """Pieces of at most some size, and how many bytes they were."""
+    """Pieces of at most some size, and how many there were of how many bytes together."""
 
     def __init__(self, pieces: Iterable[bytes], piece_bytes: int) -> None:
         self._pieces = pieces
         self._piece_bytes = piece_bytes
-        self.total = 0
+        self.count = 0
+        self.bytes = 0
 
     def __iter__(self) -> Iterator[bytes]:
         for piece in self._pieces:
-            self.total += len(piece)
             for at in range(0, len(piece), self._piece_bytes):
+                self.count += 1
+                self.bytes += len(piece[at : at + self._piece_bytes])
                 yield piece[at : at + self._piece_bytes]
 
 
