@@ -222,6 +222,7 @@ class TestSeveralProcesses:
         assert shown["collector_save_seconds_sum", ""] == 1.5
         assert [shown["collector_malformed_total", f"reason {number}"] for number in range(3)] == [1, 1, 1]
         assert [path.name for path in tmp_path.iterdir()] == ["0"]
+        assert (tmp_path / "0").read_bytes().count(b'["saved"') == 1
 
     def test_a_process_that_is_forked_counts_for_itself(self, tmp_path: Path) -> None:
         fork_while_a_thread_counts = (
@@ -314,18 +315,21 @@ class TestSeveralProcesses:
         }
         assert labels == {"first": 1, "half": 1, "last": 1}
 
-    def test_a_name_that_was_cut_off_at_the_end_of_all_names_is_closed(self, tmp_path: Path) -> None:
-        files = take_file(tmp_path)
-        while files.place("malformed", f"{'x' * 100}{files.values[0]}", 1):
-            files.values[0] += 1
-        del files
-        content = (tmp_path / "0").read_bytes()
-        names = content[: 48 * 1024].rstrip(b"\0")
-        torn = names + b"[" * (48 * 1024 - 1 - len(names))
-        (tmp_path / "0").write_bytes(torn + b"\0" + content[48 * 1024 :])
+    def test_a_name_that_was_cut_off_where_there_is_no_more_room_is_ended(self, tmp_path: Path) -> None:
+        names_bytes = 48 * 1024
+        full = take_file(tmp_path)
+        for length in range(200, 0, -1):
+            while full.place("malformed", f"{full.values[0]:x<{length}}", 1) != numbers.NOWHERE:
+                full.values[0] += 1
+        known = len(full.sums())
+        del full
+        content = bytearray((tmp_path / "0").read_bytes())
+        assert content[names_bytes - 2 : names_bytes] == b"\n\0"
+        content[names_bytes - 2] = ord("{")
+        (tmp_path / "0").write_bytes(content)
         again = take_file(tmp_path)
         assert again.place("malformed", "new", 1) == numbers.NOWHERE
-        assert len(again.sums()) == names.count(b"\n")
+        assert len(again.sums()) == known - 1
 
     def test_who_only_counts_does_not_load_the_library(self, tmp_path: Path) -> None:
         counted = "import ingest.build; metrics.count('saved'); before = 'prometheus_client' in sys.modules"
