@@ -56,6 +56,7 @@ def _line(status: str, text: str, *headers: tuple[str, str]) -> Answer:
 
 
 _RETRY_LATER = ("Retry-After", _RETRY_AFTER_SECONDS)
+_ENCODINGS = ("Accept-Encoding", "gzip, deflate, zstd")
 _HANG_UP = ("Connection", "close")
 _CORS = (
     ("Access-Control-Allow-Origin", "*"),
@@ -153,9 +154,11 @@ class Application:
         except PayloadTooLarge as exc:
             self._metrics.count("too_large", str(exc))
             return _line("413 Request Entity Too Large", f"Discarded=too_large_{exc}", *body.goodbye())
-        except UnsupportedEncoding as exc:
+        except UnsupportedEncoding:
             self._metrics.count("malformed", "unsupported_encoding")
-            return _line("415 Unsupported Media Type", f"Discarded={exc}", *body.goodbye())
+            return _line(
+                "415 Unsupported Media Type", "Discarded=unsupported_encoding", _ENCODINGS, *body.goodbye()
+            )
         except UnauthorizedCrashId:
             self._metrics.count("unauthorized_uuid")
             return _line("401 Unauthorized", "Discarded=unauthorized_uuid")
@@ -178,7 +181,13 @@ class Application:
         boundary = parse_boundary(body.content_type)
         body.check_length()
         clock = decoding.Clock()
-        pieces = decoding.pieces(body.encoding, partial(body.read, ticket), self._limits, clock)
+        pieces = decoding.pieces(
+            body.encoding,
+            partial(body.read, ticket),
+            self._limits,
+            clock,
+            announced_bytes=body.announced_bytes,
+        )
         result = "fail"
         try:
             parse_payload(pieces, boundary, report, self._limits, self._uploads, ticket.hold)
@@ -253,10 +262,10 @@ class _Body:
         if self.announced_bytes > self._limits.wire_bytes:
             raise PayloadTooLarge("request")
 
-    def read(self, ticket: Ticket, size: int) -> bytes:
+    def read(self, ticket: Ticket, size: int) -> bytes | bytearray:
         """Give the next piece as it came over the wire. Raises: ClientTimeout, PayloadTooLarge, Overloaded."""
         try:
-            piece: bytes = self._source.read(size)
+            piece: bytes | bytearray = self._source.read(size)
         except OSError:
             piece = b""  # the client has closed; what came before may be whole
         except ParseException:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import IO, Any, cast
 
 from zlib_ng import zlib_ng
@@ -12,8 +13,9 @@ from zlib_ng import zlib_ng
 from ingest.errors import MalformedPayload, PayloadTooLarge, UnsupportedEncoding
 from ingest.limits import Limits
 
+Piece = bytes | bytearray
 #: Gives at most so many bytes, none only at the end. May raise what `ingest.errors` lists.
-Read = Callable[[int], bytes]
+Read = Callable[[int], Piece]
 
 PIECE_BYTES = 128 * 1024
 _CRUMB_BYTES = 16 * 1024
@@ -31,24 +33,27 @@ class Clock:
     seconds: float = 0.0
 
 
-def pieces(encoding: str, read: Read, limits: Limits, clock: Clock | None = None) -> Iterator[bytes]:
-    """Give the decoded body in pieces of at most about 128 KB.
+def pieces(
+    encoding: str, read: Read, limits: Limits, clock: Clock | None = None, *, announced_bytes: int = 0
+) -> Iterator[Piece]:
+    """Give the decoded body in pieces of about 128 KB; of ``limits.memory_bytes`` when that will hold what is sent.
 
     Args: ``encoding`` is the header's value: none, ``identity``, ``gzip``, ``x-gzip``, ``deflate`` or ``zstd``, in any
-    case.
+    case; ``announced_bytes`` is the length of the body as it is sent, 0 when it is not known.
     Raises: UnsupportedEncoding at once for another one; while reading MalformedPayload ``bad_gzip`` (also for more than
     1,000 members), ``bad_deflate`` or ``bad_zstd`` for a body that is not what it says, PayloadTooLarge for one that
     grows too large, and what ``read`` raises.
     """
     encoding = encoding.strip().lower()
     read = _without_crumbs(read)
+    piece_bytes = limits.memory_bytes if 0 < announced_bytes <= limits.memory_bytes else PIECE_BYTES
     if encoding in ("", "identity"):
-        return iter(lambda: read(PIECE_BYTES), b"")
+        return iter(partial(read, piece_bytes), b"")
     try:
         decode = _DECODERS[encoding]
     except KeyError:
         raise UnsupportedEncoding("the body's Content-Encoding is not one of gzip, deflate, zstd") from None
-    return _bounded(decode, read, limits, clock or Clock())
+    return _bounded(lambda source: decode(source, piece_bytes), read, limits, clock or Clock())
 
 
 def is_compressed(encoding: str) -> bool:
@@ -58,25 +63,25 @@ def is_compressed(encoding: str) -> bool:
 def _without_crumbs(read: Read) -> Read:
     """Wait for 16 KB where a client sends a few bytes at a time: the smallest piece costs as much as a large one."""
 
-    def gathered(size: int) -> bytes:
+    def gathered(size: int) -> Piece:
         piece = read(size)
-        if not piece or len(piece) >= _CRUMB_BYTES:
+        if not piece or len(piece) >= min(_CRUMB_BYTES, size):
             return piece
         crumbs = bytearray(piece)
-        while len(crumbs) < _CRUMB_BYTES and (piece := read(size - len(crumbs))):
+        while len(crumbs) < min(_CRUMB_BYTES, size) and (piece := read(size - len(crumbs))):
             crumbs += piece
-        return bytes(crumbs)
+        return crumbs
 
     return gathered
 
 
 def _bounded(
-    decode: Callable[[Read], Iterator[bytes]], read: Read, limits: Limits, clock: Clock
-) -> Iterator[bytes]:
+    decode: Callable[[Read], Iterator[Piece]], read: Read, limits: Limits, clock: Clock
+) -> Iterator[Piece]:
     """Stop decoding as soon as the body has grown too large, absolutely or compared with what came over the wire."""
     wire = body = 0
 
-    def counted(size: int) -> bytes:
+    def counted(size: int) -> Piece:
         nonlocal wire
         started = time.perf_counter()
         data = read(size)
@@ -97,41 +102,41 @@ def _bounded(
         yield piece
 
 
-def _gunzip(read: Read) -> Iterator[bytes]:
+def _gunzip(read: Read, piece_bytes: int) -> Iterator[Piece]:
     """All members of a gzip stream; what follows the last one is ignored, as the field's collectors do."""
-    data = read(PIECE_BYTES)
+    data = read(piece_bytes)
     for _ in range(_MOST_GZIP_MEMBERS):
         member = zlib_ng.decompressobj(zlib_ng.MAX_WBITS | 16)
-        yield from _inflate(member, data, read, "bad_gzip")
+        yield from _inflate(member, data, read, piece_bytes, "bad_gzip")
         data = member.unused_data
         if len(data) < len(_GZIP_MAGIC):
-            data += read(PIECE_BYTES)
+            data += read(piece_bytes)
         if not data.startswith(_GZIP_MAGIC):
             _skip_rest(read)
             return
     raise MalformedPayload("bad_gzip")
 
 
-def _undeflate(read: Read) -> Iterator[bytes]:
+def _undeflate(read: Read, piece_bytes: int) -> Iterator[Piece]:
     """``deflate`` is zlib's format by the book (RFC 9110), and the bare stream from those who never read it."""
-    data = read(PIECE_BYTES)
+    data = read(piece_bytes)
     by_the_book = len(data) > 1 and data[0] & 0x0F == 8 and (data[0] << 8 | data[1]) % 31 == 0
     stream = zlib_ng.decompressobj(zlib_ng.MAX_WBITS if by_the_book else -zlib_ng.MAX_WBITS)
-    yield from _inflate(stream, data, read, "bad_deflate")
+    yield from _inflate(stream, data, read, piece_bytes, "bad_deflate")
     _skip_rest(read)
 
 
-def _inflate(stream: Any, data: bytes, read: Read, code: str) -> Iterator[bytes]:
+def _inflate(stream: Any, data: Piece, read: Read, piece_bytes: int, code: str) -> Iterator[Piece]:
     try:
         while True:
-            piece = stream.decompress(data, PIECE_BYTES)
+            piece = stream.decompress(data, piece_bytes)
             if piece:
                 yield piece
             if stream.eof:
                 return
             data = stream.unconsumed_tail
-            if not data and len(piece) < PIECE_BYTES:
-                data = read(PIECE_BYTES)
+            if not data and len(piece) < piece_bytes:
+                data = read(piece_bytes)
                 if not data:
                     raise MalformedPayload(code)
     except _InflateError:
@@ -151,21 +156,21 @@ class _Source:
         self.read = read
 
 
-def _unzstd(read: Read) -> Iterator[bytes]:
+def _unzstd(read: Read, piece_bytes: int) -> Iterator[Piece]:
     import zstandard  # loaded with the first such body: most collectors never see one
 
     decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_BYTES)
     try:
         with decompressor.stream_reader(
-            cast("IO[bytes]", _Source(read)), read_size=PIECE_BYTES, read_across_frames=True
+            cast("IO[bytes]", _Source(read)), read_size=piece_bytes, read_across_frames=True
         ) as stream:
-            while piece := stream.read(PIECE_BYTES):
+            while piece := stream.read(piece_bytes):
                 yield piece
     except zstandard.ZstdError:
         raise MalformedPayload("bad_zstd") from None
 
 
-_DECODERS: dict[str, Callable[[Read], Iterator[bytes]]] = {
+_DECODERS: dict[str, Callable[[Read, int], Iterator[Piece]]] = {
     "gzip": _gunzip,
     "x-gzip": _gunzip,
     "deflate": _undeflate,

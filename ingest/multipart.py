@@ -12,6 +12,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple
 
+from ingest.decoding import Piece
 from ingest.errors import MalformedPayload
 
 _LONGEST_HEADERS = 8192
@@ -55,17 +56,17 @@ class MultipartReader:
     no multipart body; and whatever the source of pieces raises.
     """
 
-    def __init__(self, pieces: Iterator[bytes], boundary: bytes) -> None:
+    def __init__(self, pieces: Iterator[Piece], boundary: bytes) -> None:
         self._pieces = pieces
         self._delimiter = b"--" + boundary
         self._text_end = b"\r\n" + self._delimiter
-        self._buffer = b""
+        self._buffer: Piece = b""
         #: Behind a delimiter, where a line break or ``--`` stands; or where a content starts.
         self._at = 0
         #: Whether the content read last ended without a line break before the delimiter.
         self.line_break_missing = False
 
-    def __iter__(self) -> Iterator[tuple[PartHeaders, bytes | None]]:
+    def __iter__(self) -> Iterator[tuple[PartHeaders, Piece | None]]:
         # Most parts of most reports pass here, and this is a third of what parsing costs: hence no further functions.
         text_end = self._text_end
         self._skip_preamble()
@@ -75,7 +76,7 @@ class MultipartReader:
             if end < 0:
                 end = self._wait_for_end_of_headers()
                 buffer, at = self._buffer, self._at
-            block = buffer[at + 2 : end]
+            block = bytes(buffer[at + 2 : end])
             headers = _cached_headers(block) if end - at <= _CACHEABLE_HEADERS else _headers(block)
             at = end + 4
             if headers.kind is _TEXT:
@@ -96,7 +97,7 @@ class MultipartReader:
         # The end of a piece may cut a line break, a delimiter and the two bytes after it.
         undecided = len(needle) + 4
         search_from = self._at if is_file else self._at - 2
-        find: Callable[[bytes, int], int] | None = None
+        find: Callable[[Piece, int], int] | None = None
         false_delimiters = 0
         self.line_break_missing = False
         while True:
@@ -139,8 +140,11 @@ class MultipartReader:
 
     def _skip_preamble(self) -> None:
         """Go behind the first delimiter. It needs no line break when it is the very first thing."""
-        self._buffer = b"\r\n"
-        self._at = 2
+        first = next(self._pieces, b"")
+        if first.startswith((self._delimiter + b"\r\n", self._delimiter + b"--")):
+            self._buffer, self._at = first, len(self._delimiter)
+            return
+        self._buffer, self._at = b"\r\n" + first, 2
         for _ in self.content(is_file=False):
             pass
 
@@ -173,11 +177,11 @@ def parameters(header: bytes) -> dict[bytes, bytes]:
     }
 
 
-def _compiled_find(needle: bytes) -> Callable[[bytes, int], int]:
+def _compiled_find(needle: bytes) -> Callable[[Piece, int], int]:
     """Give a search for delimiters that passes over false ones, but for one at the end that may yet become true."""
     pattern = re.compile(re.escape(needle) + rb"(?=\r\n|--|[\r-]?\Z)")
 
-    def find(buffer: bytes, start: int) -> int:
+    def find(buffer: Piece, start: int) -> int:
         match = pattern.search(buffer, start)
         return match.start() if match else -1
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
+from ingest.decoding import Piece
 from ingest.errors import MalformedPayload, Overloaded, PayloadTooLarge
 from ingest.limits import Limits
 from ingest.malformed import HEAD_BYTES
@@ -49,7 +50,7 @@ BOTH_KINDS_NOTE = "includes annotations in both json-encoded extra and formdata 
 class Dump:
     """A file of a report: its bytes or the spool file that holds them, and the SHA-256 in lower-case hex."""
 
-    content: bytes | Path
+    content: bytes | memoryview | Path
     sha256: str
 
     def discard(self) -> None:
@@ -110,7 +111,7 @@ def parse_boundary(content_type: str) -> bytes:
 
 
 def parse_payload(
-    pieces: Iterator[bytes],
+    pieces: Iterator[Piece],
     boundary: bytes,
     report: CrashReport,
     limits: Limits,
@@ -130,10 +131,10 @@ def parse_payload(
     builder.finish()
 
 
-def _counted(pieces: Iterator[bytes], report: CrashReport, limits: Limits) -> Iterator[bytes]:
+def _counted(pieces: Iterator[Piece], report: CrashReport, limits: Limits) -> Iterator[Piece]:
     for piece in pieces:
         if not report.body_bytes:
-            report.head = piece[:HEAD_BYTES]
+            report.head = bytes(piece[:HEAD_BYTES])
         report.body_bytes += len(piece)
         if report.body_bytes > limits.body_bytes:
             raise PayloadTooLarge("body")
@@ -207,7 +208,7 @@ class _Builder:
             self._hold(needed - self._held_bytes)
             self._held_bytes = needed
 
-    def _add_text(self, headers: PartHeaders, content: bytes) -> None:
+    def _add_text(self, headers: PartHeaders, content: Piece) -> None:
         self._has_text = True
         self._annotation_bytes += len(content)
         if self._annotation_bytes > self._unchecked_bytes:
@@ -255,14 +256,14 @@ class _Builder:
         if headers.content_type != "application/octet-stream":
             content_type = headers.content_type or "text/plain"
             self._note(f"unknown content type: {sent_name[:200]} {content_type[:200]}")
-        if isinstance(dump.content, bytes):
+        if not isinstance(dump.content, Path):
             self._memory_left -= len(dump.content)
         if name in self._report.dumps:
             self._report.dumps[name].discard()
         self._report.dumps[name] = dump
 
 
-def _decode(content: bytes, charset: str) -> str:
+def _decode(content: Piece, charset: str) -> str:
     """Decode text by a charset that Python has another name for, too; that leaves out its slow and odd ones.
 
     Python remembers for ever each name that it has looked up in vain, so clients must not make it look up any name.
@@ -315,7 +316,14 @@ class _DumpSink:
                 self._path.unlink(missing_ok=True)
                 raise Overloaded("the folder for large dumps cannot be written") from exc
             return Dump(self._path, self._hash.hexdigest())
-        return Dump(b"".join(self._pieces), self._hash.hexdigest())
+        return Dump(_together(self._pieces), self._hash.hexdigest())
+
+
+def _together(pieces: list[memoryview]) -> bytes | memoryview:
+    """Give pieces as one; a single one without copying, unless that would keep far more in memory."""
+    if len(pieces) == 1 and pieces[0].nbytes * 2 > memoryview(pieces[0].obj).nbytes:
+        return pieces[0]
+    return b"".join(pieces)
 
 
 def parse_json_annotations(text: bytes) -> dict[str, Any]:

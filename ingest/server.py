@@ -9,9 +9,10 @@ from __future__ import annotations
 import selectors
 import socket
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from gunicorn.http import errors  # type: ignore[import-untyped]
 from gunicorn.http.body import LengthReader  # type: ignore[import-untyped]
@@ -30,6 +31,8 @@ _LINGER_BYTES = 4 * 1024 * 1024
 _END_OF_HEAD = b"\r\n\r\n"
 _HEAD_PIECE = 8192
 _LONGEST_HEAD = 128 * 1024  # above what gunicorn allows, so that it says what is wrong
+
+R = TypeVar("R")
 
 
 class ClientSocket(socket.socket):
@@ -94,27 +97,48 @@ class ClientSocket(socket.socket):
             return data
         if self._deadline is None:
             return super().recv(size, flags)
-        if self.timed_out:
-            return b""
-        try:
-            data = super().recv(size, flags | socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            data = self._wait_and_receive(size, flags)
-        # Who was fast has no right to be silent for long.
-        self._deadline = min(
-            self._deadline + len(data) / self.minimum_rate, time.monotonic() + self.grace_seconds
-        )
+        data = self._in_time(partial(super().recv, size)) or b""
+        self._allow_more_time_for(len(data))
         return data
 
-    def _wait_and_receive(self, size: int, flags: int) -> bytes:
+    def fill(self, buffer: memoryview) -> int:
+        """Receive until the buffer is full, the client has ended, or its time is up. Give how many bytes came."""
+        filled = min(len(self._head), len(buffer))
+        buffer[:filled] = self._head[:filled]
+        self._head = self._head[filled:]
+        while filled < len(buffer):
+            try:
+                received = self._in_time(partial(super().recv_into, buffer[filled:], 0))
+            except OSError:
+                break  # the client has closed; what came before may be whole
+            if not received:
+                break
+            filled += received
+            self._allow_more_time_for(received)
+        return filled
+
+    def _in_time(self, receive: Callable[[int], R]) -> R | None:
+        """Call a receiving function with its flags; wait when nothing has come. Give None when the time is up."""
+        if self.timed_out:
+            return None
+        try:
+            return receive(socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            pass
         try:
             self.settimeout(max(0.001, (self._deadline or 0) - time.monotonic()))
-            return super().recv(size, flags)
+            return receive(0)
         except TimeoutError:
             self.timed_out = True
-            return b""
+            return None
         finally:
             self.setblocking(True)
+
+    def _allow_more_time_for(self, received_bytes: int) -> None:
+        """Put the deadline off; but who was fast has no right to be silent for long."""
+        self._deadline = min(
+            (self._deadline or 0) + received_bytes / self.minimum_rate, time.monotonic() + self.grace_seconds
+        )
 
     def setblocking(self, flag: bool, /) -> None:
         """Do nothing once closed: gunicorn sets this while closing, and takes a failure for a second closing."""
@@ -156,20 +180,26 @@ class LengthBody:
             return cls(sock, body)
         return None
 
-    def read(self, size: int) -> bytes:
-        """Give what is there, at most ``size`` bytes; nothing at the end. Waits as `ClientSocket` does."""
+    def read(self, size: int) -> bytes | bytearray:
+        """Give ``size`` bytes, fewer at the end; waits for them as `ClientSocket` does.
+
+        They are received straight into one buffer, for each piece that is handed on for itself costs as much as
+        copying 50 KB.
+        """
         size = min(size, self._reader.length)
-        if not size:
-            return b""
+        data, self._buffered = self._buffered[:size], self._buffered[size:]
         if self._buffered:
-            data, rest = self._buffered[:size], self._buffered[size:]
-            self._buffered = rest
-            if self._reader.length == size:
-                self._reader.unreader.unread(rest)  # the start of the connection's next request
-        else:
-            data = self._sock.recv(size)
-        self._reader.length -= len(data)
-        return data
+            self._reader.length -= size
+            if not self._reader.length:
+                self._reader.unreader.unread(self._buffered)  # the start of the connection's next request
+            return data
+        buffer = bytearray(size)
+        buffer[: len(data)] = data
+        with memoryview(buffer) as rest:
+            filled = len(data) + self._sock.fill(rest[len(data) :])
+        del buffer[filled:]
+        self._reader.length -= filled
+        return buffer
 
 
 class CollectorWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has no types

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 #: A dump to save: its bytes, or the path of a file that holds them (a spooled upload).
-Dump = bytes | Path
+Dump = bytes | memoryview | Path
 
 
 class CrashStorage(ABC):

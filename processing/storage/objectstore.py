@@ -97,7 +97,7 @@ class ObjectCrashStorage(CrashStorage):
             with content.open("rb") as source:
                 self._storage.save(key, File(source))
         else:
-            self._storage.save(key, ContentFile(content))
+            self._storage.save(key, ContentFile(bytes(content)))
 
     def _get_json(self, crash_id: str, key: str) -> Any:
         with (

@@ -99,6 +99,18 @@ class TestUsualBodies:
     def test_they_are_decoded_however_they_arrive(self, encoding: str, body: bytes, piece_bytes: int) -> None:
         assert decoded(encoding, body, piece_bytes) == TEXT
 
+    @pytest.mark.parametrize("encoding", ["", "gzip", "deflate", "zstd"])
+    def test_one_that_fits_in_memory_comes_as_one_piece(self, encoding: str) -> None:
+        data = random.Random(1).randbytes(400_000) + bytes(300_000)
+        compress = {"gzip": gzip.compress, "deflate": zlib.compress, "zstd": zstandard.compress}
+        body = compress[encoding](data) if encoding else data
+        limits = make_limits(memory_bytes=1_000_000)
+        for announced, pieces in ((len(body), 1), (0, 6)):
+            wire = Wire(body, 1_000_000)
+            decoded = list(decoding.pieces(encoding, wire.read, limits, announced_bytes=announced))
+            assert b"".join(decoded) == data
+            assert len(decoded) == pieces
+
     @pytest.mark.parametrize("piece_bytes", [1, 65_536])
     @pytest.mark.parametrize("case", HEADERS)
     def test_every_field_of_a_gzip_header_is_understood(self, case: str, piece_bytes: int) -> None:

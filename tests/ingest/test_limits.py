@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import MISSING, fields
@@ -338,6 +339,37 @@ class TestClientSocket:
         client.start_request()
         sender.sendall(b"next")
         assert client.recv(10) == b"next"
+
+    def test_a_buffer_is_filled_from_the_head_and_from_however_many_packets(
+        self, pair: tuple[ClientSocket, socket.socket]
+    ) -> None:
+        client, sender = pair
+        sender.sendall(b"head\r\n\r\nbo")
+        assert client.head_has_come()
+        client.start_request()
+        buffer = bytearray(18)
+        filling = threading.Thread(target=lambda: lengths.append(client.fill(memoryview(buffer))))
+        lengths: list[int] = []
+        filling.start()
+        for piece in (b"d", b"y of 12"):
+            sender.sendall(piece)
+        filling.join(30)
+        assert (bytes(buffer), lengths) == (b"head\r\n\r\nbody of 12", [18])
+
+    @pytest.mark.parametrize("end", ["closed", "silent"])
+    def test_a_buffer_that_is_not_filled_says_how_far_it_is(
+        self, pair: tuple[ClientSocket, socket.socket], end: str
+    ) -> None:
+        client, sender = pair
+        client.grace_seconds = 0.05
+        client.start_request()
+        sender.sendall(b"half")
+        if end == "closed":
+            sender.close()
+        buffer = bytearray(8)
+        assert client.fill(memoryview(buffer)) == 4
+        assert client.timed_out is (end == "silent")
+        assert client.fill(memoryview(buffer)) == 0
 
     def test_closing_twice_is_closing_once(self, pair: tuple[ClientSocket, socket.socket]) -> None:
         client, _ = pair

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ingest import multipart
 from ingest.multipart import MultipartReader
+from ingest.payload import CrashReport, parse_payload
+from processing.storage.keys import MAIN_DUMP
+from tests.ingest.make_limits import make_limits
+from tests.ingest.reports import BOUNDARY, dump, encode, text
 
 
 def read(body: bytes, boundary: bytes, piece_bytes: int) -> list[bytes]:
@@ -57,3 +63,25 @@ def test_the_headers_of_files_are_read_once_whatever_the_files_are_called() -> N
 def test_odd_names_of_files_mean_what_they_mean(filename: bytes) -> None:
     block = b'Content-Disposition: form-data; name="dump"; filename=' + filename
     assert multipart._cached_headers(block) == multipart._headers(block)
+
+
+def parsed(body: bytes, tmp_path: Path, **limits: int) -> CrashReport:
+    report = CrashReport()
+    parse_payload(iter([bytearray(body)]), BOUNDARY.encode(), report, make_limits(**limits), tmp_path)
+    return report
+
+
+def test_a_dump_that_came_in_one_piece_is_not_copied(tmp_path: Path) -> None:
+    content = (
+        parsed(encode([text("a", "b"), dump(content=b"MDMP" * 1000)]), tmp_path).dumps[MAIN_DUMP].content
+    )
+    assert isinstance(content, memoryview)
+    assert content == b"MDMP" * 1000
+
+
+def test_a_small_dump_does_not_keep_a_large_body_in_memory(tmp_path: Path) -> None:
+    parts = [text("a", "b"), dump(content=b"MDMP"), dump("large", content=bytes(100_000))]
+    report = parsed(encode(parts), tmp_path, memory_bytes=50_000)
+    assert report.dumps[MAIN_DUMP].content == b"MDMP"
+    assert isinstance(report.dumps[MAIN_DUMP].content, bytes)
+    report.dumps["large"].discard()
