@@ -136,12 +136,8 @@ class FileSystemCrashStorage(CrashStorage):
         limit = time.time() - older_than_seconds
         removed = 0
         with _storage_errors(f"cannot clean {self._temporary}"):
-            for path in _entries(self._temporary):
-                with contextlib.suppress(FileNotFoundError):  # its writer has just finished
-                    status = path.lstat()
-                    if status.st_mtime < limit and not stat.S_ISDIR(status.st_mode):
-                        path.unlink()
-                        removed += 1
+            for folder in (self._temporary, *_entries(self._temporary)):
+                removed += _remove_files(folder, limit)
         return removed
 
     def size_bytes(self) -> int:
@@ -182,7 +178,8 @@ class FileSystemCrashStorage(CrashStorage):
         """
         self._keep_to_root()
         folder, _, name = path.rpartition("/")
-        temporary = f"{self._temporary}/{name}.{secrets.token_hex(4)}"
+        # Many folders, for writers wait for one another in one.
+        temporary = f"{self._temporary}/{name[:2]}/{name}.{secrets.token_hex(4)}"
         try:
             _write_durably(temporary, parts)
             try:
@@ -252,12 +249,8 @@ def _tar_header(name: str, size: int, modified_at: int) -> bytes:
 
     `tarfile` could make it, at six times the cost. Source: struct posix_header in POSIX.1-1988, ``ustar``.
     """
-    start = b"%-100b0000600\x000000000\x000000000\x00%011o\x00%011o\x00" % (
-        name.encode("ascii"),
-        size,
-        modified_at,
-    )
-    start = start.replace(b" ", b"\x00")
+    owner_size_time = b"0000600\x000000000\x000000000\x00%011o\x00%011o\x00" % (size, modified_at)
+    start = name.encode("ascii").ljust(100, b"\x00") + owner_size_time
     return b"%b%06o\x00 %b" % (start, sum(start) + _TAR_CHECKSUM, _TAR_REST)
 
 
@@ -277,7 +270,7 @@ def _write_durably(path: str, parts: Sequence[Dump]) -> None:
 
 
 def _write_parts(descriptor: int, parts: Sequence[Dump]) -> None:
-    buffers: list[bytes] = []
+    buffers: list[bytes | memoryview] = []
     for part in parts:
         if isinstance(part, Path):
             _write_all(descriptor, buffers)
@@ -290,7 +283,7 @@ def _write_parts(descriptor: int, parts: Sequence[Dump]) -> None:
     _write_all(descriptor, buffers)
 
 
-def _write_all(descriptor: int, buffers: Sequence[bytes]) -> None:
+def _write_all(descriptor: int, buffers: Sequence[bytes | memoryview]) -> None:
     """Write buffers one after the other, with one system call as long as the kernel takes them whole."""
     for at in range(0, len(buffers), _MOST_BUFFERS):
         batch = buffers[at : at + _MOST_BUFFERS]
@@ -339,6 +332,17 @@ def _size_bytes(folder: str | Path) -> int:
                 with contextlib.suppress(FileNotFoundError):
                     total += entry.stat(follow_symlinks=False).st_size
     return total
+
+
+def _remove_files(folder: Path, changed_before: float) -> int:
+    removed = 0
+    for path in _entries(folder):
+        with contextlib.suppress(FileNotFoundError):  # its writer has just finished
+            status = path.lstat()
+            if status.st_mtime < changed_before and not stat.S_ISDIR(status.st_mode):
+                path.unlink()
+                removed += 1
+    return removed
 
 
 def _entries(folder: Path) -> list[Path]:

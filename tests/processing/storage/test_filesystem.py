@@ -139,12 +139,15 @@ def test_a_folder_that_is_no_day_is_nobodys(
 
 def test_files_of_killed_writers_are_removed_once_old(storage: FileSystemCrashStorage, root: Path) -> None:
     storage.check()
-    old, new = root / "tmp" / "old", root / "tmp" / "new"
-    old.write_bytes(b"1")
-    new.write_bytes(b"2")
-    os.utime(old, (1_000_000, 1_000_000))
-    assert storage.remove_leftovers(older_than_seconds=3600) == 1
-    assert [path.name for path in (root / "tmp").iterdir()] == ["new"]
+    (root / "tmp" / "0b").mkdir()
+    old = root / "tmp" / "0b" / "old", root / "tmp" / "old"
+    new = root / "tmp" / "0b" / "new", root / "tmp" / "new"
+    for path in (*old, *new):
+        path.write_bytes(b"1")
+    for path in (*old, root / "tmp" / "0b"):
+        os.utime(path, (1_000_000, 1_000_000))
+    assert storage.remove_leftovers(older_than_seconds=3600) == 2
+    assert sorted(path for path in (root / "tmp").rglob("*") if path.is_file()) == sorted(new)
 
 
 def test_the_size_counts_every_file(storage: FileSystemCrashStorage, crash_id: str) -> None:
