@@ -79,9 +79,10 @@ class RecentReports:
     def _entry(self, key: bytes) -> tuple[str, bool] | None:
         """Give the crash id of a report, and whether it has been saved; None when it is not known."""
         place = self._place(key)
-        entry = self._table[place : place + _ENTRY.size]
+        written = self._table[place : place + _ENTRY_BYTES]
+        entry = written[: _ENTRY.size]
         found, at, crash_id = _ENTRY.unpack(entry)
-        if found != key or self._table[place + _ENTRY.size : place + _ENTRY_BYTES] != _checksum(entry):
+        if found != key or written[_ENTRY.size :] != _checksum(entry):
             return None
         is_saved = at > 0
         if not 0 <= time.time() - abs(at) <= (self._window_seconds if is_saved else _SAVING_SECONDS):
