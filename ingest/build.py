@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from logging import getLogger
 from logging.config import dictConfig
 from typing import Any
@@ -38,6 +39,7 @@ def build_application() -> Application:
     Raises: BadRules, StorageMisconfigured, QueueError, and StorageError when the spool cannot be used.
     """
     dictConfig(settings.LOGGING)
+    _log_without_what_no_line_shows()
     options: dict[str, Any] = settings.COLLECTOR
     storage, spool, publisher = get_storage(), build_spool(), build_publisher()
     spool.prepare()
@@ -73,6 +75,12 @@ def build_application() -> Application:
         samples=build_samples(),
         version_file=settings.VERSION_FILE,
     )
+
+
+def _log_without_what_no_line_shows() -> None:
+    """Halve what a log line costs; each crash has one. Source: "Optimization" in the documentation of logging."""
+    logging.logThreads = logging.logMultiprocessing = False
+    logging._srcfile = None
 
 
 def _check(storage: CrashStorage, publisher: Publisher) -> None:

@@ -6,12 +6,15 @@ YYMMDD is the UTC day. With the prefix ``bp-`` only when shown or sent.
 
 from __future__ import annotations
 
+import os
 import re
-import uuid
 from datetime import UTC, date, datetime
 
 PREFIX = "bp-"
 _SHAPE = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{5}[01][0-9]{6}")
+
+#: The two bits that say that an id is one of RFC 9562, and two of the random ones; the 4 before is the version.
+_VARIANTS = "89ab"
 
 
 class InvalidCrashId(ValueError):
@@ -21,7 +24,12 @@ class InvalidCrashId(ValueError):
 def create(day: date | None = None, throttle: int = 0) -> str:
     """Make a new crash id for the given UTC day, today when none is given; ``throttle`` is its throttle digit."""
     day = day or datetime.now(UTC).date()
-    return f"{str(uuid.uuid4())[:-7]}{throttle}{day.year % 100:02}{day.month:02}{day.day:02}"
+    dice = os.urandom(16)
+    digits, variant = dice.hex(), _VARIANTS[dice[8] & 3]
+    return (
+        f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:25]}"
+        f"{throttle}{day.year % 100:02}{day.month:02}{day.day:02}"
+    )
 
 
 def parse(text: str) -> str:
