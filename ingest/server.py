@@ -6,6 +6,7 @@ queueing a crash is mostly waiting, in which other threads run.
 
 from __future__ import annotations
 
+import select
 import selectors
 import socket
 import time
@@ -207,6 +208,22 @@ class CollectorWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn h
 
     def accept(self, listener: socket.socket) -> None:
         super().accept(_Listener(listener))
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Take no more connections, or take them again; at the end, first take those that the kernel has taken.
+
+        gunicorn would keep the listening socket open until the last submission is finished: clients that come meanwhile
+        would wait, and then be cut off.
+        """
+        super().set_accept_enabled(enabled)
+        if self.alive or enabled:
+            return
+        for listener in self.sockets:
+            for _ in range(self.cfg.backlog):
+                if not select.select([listener], [], [], 0)[0]:
+                    break
+                self.accept(listener)
+            listener.close()
 
     def enqueue_req(self, conn: Any) -> None:
         """Give the connection a thread once the head of its request has come; until then it waits in the poller.

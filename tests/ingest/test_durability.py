@@ -355,6 +355,28 @@ class TestEnds:
             assert collector.storage.get_raw_crash(crash_id)
             assert collector.ledger(crash_id)
 
+    def test_who_comes_while_the_last_uploads_are_finished_is_refused_at_once(
+        self, own_database: Database, tmp_path: Path
+    ) -> None:
+        def is_refused() -> bool:
+            try:
+                collector.connect().close()
+            except ConnectionRefusedError:
+                return True
+            return False
+
+        with (
+            run_collector(tmp_path, own_database.url, COLLECTOR_WORKERS="2") as collector,
+            collector.connect() as connection,
+        ):
+            request = valid().encode()
+            connection.sendall(request[:-100])
+            wait_until(lambda: collector.metric("collector_requests_begun_total") >= 1)
+            collector.process.send_signal(signal.SIGTERM)
+            wait_until(is_refused)
+            connection.sendall(request[-100:])
+            assert collector.ledger(read_response(connection).crash_id)
+
     def test_what_was_answered_before_a_kill_is_all_there(
         self, own_database: Database, tmp_path: Path
     ) -> None:
