@@ -180,7 +180,7 @@ def _wait_until_it_answers(collector: CollectorProcess) -> None:
         if collector.process.poll() is not None:
             raise CouldNotStart(collector.log)
         try:
-            collector.connect().close()
+            collector.get("/")  # a connection alone would be there before the worker is
         except ConnectionRefusedError:
             time.sleep(0.02)
         else:
