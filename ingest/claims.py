@@ -7,7 +7,7 @@ import os
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from logging import getLogger
 from pathlib import Path
@@ -76,23 +76,28 @@ def claim(path: Path, crash_id: str) -> Claim | None:
     Raises: StorageError when files cannot be locked there.
     """
     try:
-        if is_put_off(path.stat()):
-            return None
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
+        return None if is_put_off(path.stat()) else _open_and_lock(path, crash_id)
+    except FileNotFoundError:  # whoever had it before has moved it
         return None
     except OSError as exc:
         log.warning("%s: the spool's disk does not give it: %s", crash_id, type(exc).__name__)
         with suppress(OSError):
             _put_off(path, LONGEST_DELAY_SECONDS)
         return None
-    if _lock(descriptor, path):
-        with suppress(FileNotFoundError):  # whoever had it before has moved it
-            status = os.fstat(descriptor)
-            if os.path.samestat(path.stat(), status) and not is_put_off(status):
-                return Claim(crash_id, path, status.st_size, descriptor)
-    os.close(descriptor)
-    return None
+
+
+def _open_and_lock(path: Path, crash_id: str) -> Claim | None:
+    """Raises: StorageError when files cannot be locked there; OSError when this one cannot be opened or looked at."""
+    with ExitStack() as unless_claimed:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        unless_claimed.callback(os.close, descriptor)
+        if not _lock(descriptor, path):
+            return None
+        status = os.fstat(descriptor)
+        if is_put_off(status) or not os.path.samestat(path.stat(), status):
+            return None
+        unless_claimed.pop_all()
+        return Claim(crash_id, path, status.st_size, descriptor)
 
 
 def is_put_off(status: os.stat_result) -> bool:
@@ -106,7 +111,6 @@ def _lock(descriptor: int, path: Path) -> bool:
     except BlockingIOError:
         return False
     except OSError as exc:
-        os.close(descriptor)
         raise StorageError(
             f"{path}: files cannot be locked here; put the spool on a local disk: {exc}"
         ) from exc

@@ -6,7 +6,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from logging import getLogger
@@ -124,19 +124,24 @@ class Mover:
         running: dict[Future[Moved], int] = {}
         try:
             for step, claim in self._work(moved):
-                if not wanted():
-                    claim.release()
-                    break
                 size_bytes = min(claim.size, self._memory_bytes)
-                while running and (
-                    len(running) >= self._threads or sum(running.values()) + size_bytes > self._memory_bytes
-                ):
-                    _take_results(running, moved)
+                with ExitStack() as until_submitted:
+                    until_submitted.enter_context(claim)
+                    if not wanted():
+                        break
+                    self._wait_for_room(running, size_bytes, moved)
+                    until_submitted.pop_all()  # its step lets go of it; `submit` queues that first of all
                 running[self._pool.submit(_run, step, claim, moved)] = size_bytes
             while running:
                 _take_results(running, moved)
         finally:
             wait(running)
+
+    def _wait_for_room(self, running: dict[Future[Moved], int], size_bytes: int, moved: Moved) -> None:
+        while running and (
+            len(running) >= self._threads or sum(running.values()) + size_bytes > self._memory_bytes
+        ):
+            _take_results(running, moved)
 
     def _work(self, moved: Moved) -> Iterator[tuple[_Step, Claim]]:
         """Give what there is to do. Notes are quickly done, so they never wait for long behind crashes."""
