@@ -25,7 +25,7 @@ def create(day: date | None = None, throttle: int = 0) -> str:
     """Make a new crash id for the given UTC day, today when none is given; ``throttle`` is its throttle digit."""
     day = day or datetime.now(UTC).date()
     dice = os.urandom(16)
-    digits, variant = dice.hex(), _VARIANTS[dice[8] & 3]
+    digits, variant = dice.hex(), _VARIANTS[dice[8] >> 4 & 3]
     return (
         f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:25]}"
         f"{throttle}{day.year % 100:02}{day.month:02}{day.day:02}"
