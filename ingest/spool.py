@@ -29,7 +29,7 @@ from processing import crashid
 from processing.errors import StorageError
 from processing.storage import keys
 from processing.storage.base import Dump
-from processing.storage.filesystem import FileSystemCrashStorage
+from processing.storage.filesystem import FileSystemCrashStorage, write_durably
 
 log = getLogger(__name__)
 
@@ -218,16 +218,8 @@ class Spool:
         text = json.dumps({"product": product[:100], "received_at": received_at.isoformat()})
         temporary = self._unpublished / f".{crash_id}.{secrets.token_hex(4)}"
         try:
-            try:
-                with temporary.open("x") as file:
-                    file.write(text)
-                    file.flush()
-                    os.fsync(file.fileno())
-                temporary.rename(self._unpublished / crash_id)
-            except BaseException:
-                temporary.unlink(missing_ok=True)
-                raise
-            _sync_folder(self._unpublished)
+            self._require_folder()
+            write_durably(str(self._unpublished / crash_id), [text.encode("ascii")], temporary=str(temporary))
         except OSError as exc:
             raise StorageError(f"{crash_id}: no note could be left in the spool") from exc
 
@@ -340,11 +332,3 @@ def _remove_old(paths: Iterable[Path], older_than_seconds: float) -> None:
         with suppress(OSError):  # its writer has just finished
             if path.stat().st_mtime <= limit:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -29,6 +29,9 @@ _END_OF_TAR = bytes(2 * tarfile.BLOCKSIZE)
 #: What follows the checksum in a member's header; and what it and the checksum's own place, as blanks, add to that.
 _TAR_REST = b"0" + bytes(100) + b"ustar\x0000" + bytes(247)
 _TAR_CHECKSUM = sum(_TAR_REST) + 8 * ord(" ")
+#: For how long, and of how many folders, a process remembers that a power cut cannot take them.
+_LASTING_SECONDS = 600.0
+_MOST_LASTING = 1024
 _encode = json.JSONEncoder(sort_keys=True, allow_nan=False).encode
 
 
@@ -46,6 +49,8 @@ class FileSystemCrashStorage(CrashStorage):
         self._root = Path(root)
         self._temporary = self._root / _TEMPORARY
         self._identity = _identity(root)
+        self._lasting: set[str] = set()
+        self._forget_lasting_at = 0.0
 
     def save_raw_crash(self, crash_id: str, raw_crash: Mapping[str, Any], dumps: Mapping[str, Dump]) -> None:
         try:
@@ -63,29 +68,25 @@ class FileSystemCrashStorage(CrashStorage):
             return cast("dict[str, Any]", from_json(file.read(), f"{crash_id}: raw crash"))
 
     def get_dump_names(self, crash_id: str) -> list[str]:
-        return sorted(name for name in self._members(crash_id) if name != _RAW_CRASH)
+        with self._opened(crash_id) as (_, members):
+            return sorted(name for name in members if name != _RAW_CRASH)
 
     def open_dump(self, crash_id: str, name: str) -> BinaryIO:
-        try:
-            place = self._members(crash_id)[name]
-        except KeyError:
-            raise CrashNotFound(f"{crash_id}: no part {name} in storage") from None
-        return self._open_part(crash_id, name, place)
+        with self._opened(crash_id) as (unit, members):
+            if name not in members:
+                raise CrashNotFound(f"{crash_id}: no part {name} in storage")
+            return _part(crash_id, unit, members[name])
 
     def open_dumps(self, crash_id: str) -> Iterator[tuple[str, BinaryIO]]:
         """Give name and content of each dump, one after the other; that takes less than opening them one by one.
 
         Raises: CrashNotFound, StorageError.
         """
-        for name, place in self._members(crash_id).items():
-            if name != _RAW_CRASH:
-                with self._open_part(crash_id, name, place) as dump:
-                    yield name, dump
-
-    def _open_part(self, crash_id: str, name: str, place: tuple[int, int]) -> BinaryIO:
-        with _storage_errors(f"{crash_id}: cannot read {name}", missing=f"{crash_id}: not in storage"):
-            file = io.FileIO(self._path(crash_id, keys.UNIT_SUFFIX))
-        return cast("BinaryIO", io.BufferedReader(_Slice(file, *place)))
+        with self._opened(crash_id) as (unit, members):
+            for name, place in members.items():
+                if name != _RAW_CRASH:
+                    with _part(crash_id, unit, place) as dump:
+                        yield name, dump
 
     def save_processed_crash(self, crash_id: str, processed_crash: Mapping[str, Any]) -> None:
         with _storage_errors(f"{crash_id}: cannot save the processed crash"):
@@ -127,7 +128,7 @@ class FileSystemCrashStorage(CrashStorage):
         with _storage_errors(f"{self._root} cannot be written"):
             self._keep_to_root()
             try:
-                _write_durably(str(probe), [b"check"])
+                _write_synced(str(probe), [b"check"])
                 probe.read_bytes()
             finally:
                 probe.unlink(missing_ok=True)
@@ -159,38 +160,76 @@ class FileSystemCrashStorage(CrashStorage):
     def _path(self, crash_id: str, suffix: str) -> str:
         return f"{self._root}/{keys.file_folder(crash_id)}/{crash_id}{suffix}"
 
-    def _members(self, crash_id: str) -> dict[str, tuple[int, int]]:
-        """Give offset and size, in bytes, of each part in a crash's file."""
-        path = self._path(crash_id, keys.UNIT_SUFFIX)
-        with (
-            _storage_errors(f"{crash_id}: cannot read", missing=f"{crash_id}: not in storage"),
-            tarfile.open(path, mode="r:", format=tarfile.USTAR_FORMAT) as unit,
-        ):
-            members = {member.name: (member.offset_data, member.size) for member in unit}
-        if _RAW_CRASH not in members:  # which comes last
-            raise CrashDamaged(f"{crash_id}: its file ends too early")
-        return members
+    @contextlib.contextmanager
+    def _opened(self, crash_id: str) -> Iterator[tuple[BinaryIO, dict[str, tuple[int, int]]]]:
+        """Give a crash's file, with offset and size, in bytes, of each part in it.
+
+        It is opened once: what is read by these offsets is this file, also when the crash is saved again meanwhile.
+        """
+        path = Path(self._path(crash_id, keys.UNIT_SUFFIX))
+        with contextlib.ExitStack() as stack:
+            with _storage_errors(f"{crash_id}: cannot read", missing=f"{crash_id}: not in storage"):
+                unit = stack.enter_context(path.open("rb"))
+                with tarfile.open(fileobj=unit, mode="r:", format=tarfile.USTAR_FORMAT) as tar:
+                    members = {member.name: (member.offset_data, member.size) for member in tar}
+            if _RAW_CRASH not in members:  # which comes last
+                raise CrashDamaged(f"{crash_id}: its file ends too early")
+            yield unit, members
 
     def _write(self, path: str, parts: Sequence[Dump]) -> None:
-        """Write a file so that a power cut leaves all of it or nothing.
-
-        Paths are texts from here on: this is the way of every crash, and `Path` would take a tenth of its time.
-        """
         self._keep_to_root()
         folder, _, name = path.rpartition("/")
         # Many folders, for writers wait for one another in one.
         temporary = f"{self._temporary}/{name[:2]}/{name}.{secrets.token_hex(4)}"
+        write_durably(path, parts, temporary=temporary)
+        self._make_lasting(folder)
+
+    def _make_lasting(self, folder: str) -> None:
+        """See that a power cut cannot take a folder that was just written to: who made it may not have synced it yet.
+
+        That is remembered for less time than a folder must have been unchanged before anybody removes it.
+        """
+        if time.monotonic() >= self._forget_lasting_at or len(self._lasting) >= _MOST_LASTING:
+            self._lasting = set()
+            self._forget_lasting_at = time.monotonic() + _LASTING_SECONDS
+        if folder in self._lasting:
+            return
+        path = Path(folder)
+        for made in (self._root, path.parent, path):
+            if str(made) not in self._lasting:
+                with contextlib.suppress(PermissionError):  # above the root, made by somebody else
+                    sync_folder(made.parent)
+                self._lasting.add(str(made))
+
+
+def write_durably(path: str, parts: Sequence[Dump], *, temporary: str) -> None:
+    """Write or replace a file so that a power cut leaves all of the new one or what was there before.
+
+    It is written under the name ``temporary``, on the same disk, and renamed. Missing folders are made. Paths are
+    texts: this is the way of every crash, and `Path` would take a tenth of its time.
+    Raises: OSError; then no temporary file stays.
+    """
+    folder = path.rpartition("/")[0]
+    try:
+        _write_synced(temporary, parts)
         try:
-            _write_durably(temporary, parts)
-            try:
-                os.rename(temporary, path)  # noqa: PTH104
-            except FileNotFoundError:
-                _make_folders(Path(folder))
-                os.rename(temporary, path)  # noqa: PTH104
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-        _sync_folder(folder)
+            os.rename(temporary, path)  # noqa: PTH104
+        except FileNotFoundError:
+            _make_folders(Path(folder))
+            os.rename(temporary, path)  # noqa: PTH104
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    sync_folder(folder)
+
+
+def sync_folder(folder: str | Path) -> None:
+    """Wait until the disk has the names in a folder. Raises: OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def to_json(value: Mapping[str, Any]) -> bytes:
@@ -238,6 +277,13 @@ class _Slice(io.RawIOBase):
         super().close()
 
 
+def _part(crash_id: str, unit: BinaryIO, place: tuple[int, int]) -> BinaryIO:
+    """Give a part of a crash's open file; the two are closed independently. Raises: StorageError."""
+    with _storage_errors(f"{crash_id}: cannot read"):
+        file = io.FileIO(os.dup(unit.fileno()))
+    return cast("BinaryIO", io.BufferedReader(_Slice(file, *place)))
+
+
 def _tar_member(name: str, content: Dump) -> list[Dump]:
     """Give header, content and padding of one member of a tar file."""
     size = content.stat().st_size if isinstance(content, Path) else len(content)
@@ -254,7 +300,7 @@ def _tar_header(name: str, size: int, modified_at: int) -> bytes:
     return b"%b%06o\x00 %b" % (start, sum(start) + _TAR_CHECKSUM, _TAR_REST)
 
 
-def _write_durably(path: str, parts: Sequence[Dump]) -> None:
+def _write_synced(path: str, parts: Sequence[Dump]) -> None:
     """Write a new file, readable by its owner only, and wait until the disk has it; makes the folder when missing."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
@@ -311,15 +357,7 @@ def _make_folders(folder: Path) -> None:
     except FileNotFoundError:
         _make_folders(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)
-    _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: str | Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(folder.parent)
 
 
 def _size_bytes(folder: str | Path) -> int:

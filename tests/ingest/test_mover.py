@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -361,7 +362,52 @@ class TestWhatIsDamaged:
         assert (spool.damaged / unknown).read_text() == text
 
 
+class DiskThatFails(type(Path())):  # type: ignore[misc]
+    """A path whose file can be looked at once, and then no more."""
+
+    looks = 0
+
+    def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
+        self.looks += 1
+        if self.looks > 1:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        status: os.stat_result = super().stat(follow_symlinks=follow_symlinks)
+        return status
+
+
 class TestTheSpoolsDisk:
+    def test_a_round_that_fails_keeps_no_crash_from_the_next(
+        self, spool: Spool, queue: Queue, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """One thread: the second crash is in hand while the first fails."""
+
+        def fail(claim: claims.Claim) -> None:
+            raise StorageError("the spool cannot be written")
+
+        storage = Storage()
+        crash_ids = {spooled(spool) for _ in range(4)}
+        with mover(spool, storage, queue, threads=1) as running:
+            with monkeypatch.context() as bad_disk:
+                bad_disk.setattr(claims.Claim, "remove", fail)
+                for _ in range(3):
+                    with pytest.raises(StorageError, match="cannot be written"):
+                        running.run_once()
+            assert spool.waiting() == Waiting(crashes=4)
+            assert running.run_once().saved == 4
+        assert set(storage.saved) == crash_ids
+        assert spool.waiting() == Waiting()
+
+    def test_a_crash_that_cannot_be_looked_at_is_left_to_a_later_round(
+        self, spool: Spool, queue: Queue, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        crash_id = spooled(spool)
+        path = file_of(spool, crash_id)
+        assert claims.claim(DiskThatFails(path), crash_id) is None
+        assert f"{crash_id}: the spool's disk does not give it: OSError" in caplog.text
+        assert spool.waiting() == Waiting(crashes=1, refused=1)
+        make_due(path)
+        assert run_once(spool, Storage(), queue).saved == 1
+
     def test_a_spool_that_is_not_there_is_said_and_not_made(
         self, spool: Spool, queue: Queue, tmp_path: Path
     ) -> None:
@@ -406,9 +452,15 @@ class TestTheSpoolsDisk:
 
     def test_a_note_is_whole_or_not_there(self, spool: Spool) -> None:
         (spool.folder / "unpublished").rename(spool.folder / "away")
-        with pytest.raises(StorageError, match="no note"):
+        with pytest.raises(StorageError, match="Is its disk mounted"):
             spool.note_unpublished(crashid.create(), product="x", received_at=NOW)
+        assert not (spool.folder / "unpublished").exists()
         (spool.folder / "away").rename(spool.folder / "unpublished")
+        taken = crashid.create()
+        (spool.folder / "unpublished" / taken).mkdir()
+        with pytest.raises(StorageError, match=f"{taken}: no note"):
+            spool.note_unpublished(taken, product="x", received_at=NOW)
+        (spool.folder / "unpublished" / taken).rmdir()
         crash_id = crashid.create()
         spool.note_unpublished(crash_id, product="x" * 200, received_at=NOW)
         (path,) = (spool.folder / "unpublished").iterdir()

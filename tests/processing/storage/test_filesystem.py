@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import shutil
 import tarfile
+import time
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,96 @@ def test_all_dumps_are_opened_by_one_look_at_what_there_is(
     assert {name: dump.read() for name, dump in storage.open_dumps(crash_id)} == dumps
     with pytest.raises(CrashNotFound):
         next(storage.open_dumps(crash_id[:-6] + "260730"))
+
+
+def test_a_crash_that_is_saved_again_while_it_is_read_is_read_as_it_was(
+    storage: FileSystemCrashStorage, crash_id: str
+) -> None:
+    before = {"first": b"1" * 600, "second": b"2" * 600}
+    storage.save_raw_crash(crash_id, RAW, before)
+    read = {}
+    for name, dump in storage.open_dumps(crash_id):
+        storage.save_raw_crash(crash_id, RAW, {"first": b"other", "second": b"also"})
+        read[name] = dump.read()
+    assert read == before
+
+
+def test_so_is_one_that_is_saved_again_between_a_look_for_its_parts_and_the_reading_of_one(
+    storage: FileSystemCrashStorage, crash_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close = tarfile.TarFile.close
+
+    def close_and_save_again(tar: tarfile.TarFile) -> None:
+        close(tar)
+        storage.save_raw_crash(crash_id, {"version": 3}, {})
+
+    storage.save_raw_crash(crash_id, RAW, {"first": b"1" * 600})
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(tarfile.TarFile, "close", close_and_save_again)
+        assert storage.get_raw_crash(crash_id) == RAW
+    assert storage.get_raw_crash(crash_id) == {"version": 3}
+
+
+class TestFoldersThatSomebodyElseHasJustMade:
+    """Their maker may not have synced the folders above yet, so whoever writes there sees to it before it answers."""
+
+    @pytest.fixture
+    def synced(self, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+        """The numbers of what was synced, in this order."""
+        numbers: list[int] = []
+        fsync = os.fsync
+
+        def sync(descriptor: int) -> None:
+            fsync(descriptor)
+            numbers.append(os.fstat(descriptor).st_ino)
+
+        monkeypatch.setattr(os, "fsync", sync)
+        return numbers
+
+    def test_they_are_made_lasting_once(self, root: Path, crash_id: str, synced: list[int]) -> None:
+        folder = root / "20260801" / crash_id[:2]
+        folder.mkdir(parents=True)
+        (root / "tmp" / crash_id[:2]).mkdir(parents=True)
+        storage = FileSystemCrashStorage(root)
+        storage.save_raw_crash(crash_id, RAW, {})
+        file = folder / f"{crash_id}.tar"
+        places = (file, folder, root.parent, root, folder.parent)
+        assert synced == [path.stat().st_ino for path in places]
+        synced.clear()
+        storage.save_raw_crash(crash_id, RAW, {})
+        assert synced == [path.stat().st_ino for path in (file, folder)]
+
+    def test_after_some_minutes_they_may_be_others(
+        self,
+        storage: FileSystemCrashStorage,
+        crash_id: str,
+        synced: list[int],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        storage.save_raw_crash(crash_id, RAW, {})
+        synced.clear()
+        later = time.monotonic() + 1000
+        monkeypatch.setattr(time, "monotonic", lambda: later)
+        storage.save_raw_crash(crash_id, RAW, {})
+        assert len(synced) == 5
+        synced.clear()
+        storage.save_raw_crash(crash_id, RAW, {})
+        assert len(synced) == 2
+
+    def test_a_folder_above_the_root_that_may_not_be_read_hinders_nobody(
+        self, storage: FileSystemCrashStorage, root: Path, crash_id: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        storage.check()
+        opened = os.open
+
+        def refuse(path: str | Path, *args: int) -> int:
+            if Path(path) == root.parent:
+                raise PermissionError(13, "Permission denied", str(path))
+            return opened(path, *args)
+
+        monkeypatch.setattr(os, "open", refuse)
+        storage.save_raw_crash(crash_id, RAW, {})
+        assert storage.get_raw_crash(crash_id) == RAW
 
 
 @pytest.mark.parametrize("left", [0, 100, 700, 1100])
