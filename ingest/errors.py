@@ -1,4 +1,4 @@
-"""Why a submission is not taken; each kind has its status in `ingest.wsgi`."""
+"""Why a submission is not taken; each kind has its status in `ingest.application`."""
 
 from __future__ import annotations
 
