@@ -110,6 +110,51 @@ class TestSlowClients:
             connection.sendall(request[60:])
             assert read_response(connection).crash_id
 
+    def test_half_a_head_behind_a_request_keeps_nobody_waiting(
+        self, collector_database: str, tmp_path: Path
+    ) -> None:
+        few = {"COLLECTOR_WORKERS": "1", "COLLECTOR_THREADS": "4", "COLLECTOR_REQUESTS": "3"}
+        first = b"GET /__lbheartbeat__ HTTP/1.1\r\nHost: a\r\n\r\n"
+        with (
+            run_collector(tmp_path, collector_database, COLLECTOR_CLIENT_GRACE="600", **few) as collector,
+            ExitStack() as idle,
+        ):
+            for _ in range(8):
+                connection = idle.enter_context(collector.connect())
+                connection.sendall(first + b"G")
+                assert connection.recv(65536).startswith(b"HTTP/1.1 200 OK")
+            assert collector.send(valid()).crash_id
+
+    def test_submissions_sent_without_waiting_for_answers_are_each_taken_once(
+        self, collector: CollectorProcess
+    ) -> None:
+        requests = [
+            Request(valid(Notes=str(n)).body, {"Connection": "keep-alive"}).encode() for n in range(5)
+        ]
+        last = valid(Notes="last").encode()
+        with collector.connect() as connection:
+            connection.sendall(b"".join([*requests, last]))
+            answers = b"".join(iter(lambda: connection.recv(65536), b""))
+        assert len(set(re.findall(rb"CrashID=bp-\S+", answers))) == answers.count(b"HTTP/1.1 ") == 6
+
+    @pytest.mark.parametrize("first_bytes", [30, 0])
+    def test_many_requests_on_one_connection_are_answered_in_order(
+        self, collector: CollectorProcess, first_bytes: int
+    ) -> None:
+        request = b"GET /__lbheartbeat__ HTTP/1.1\r\nHost: a\r\n\r\n"
+        last = b"GET /__version__ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        whole = request * 400 + last
+        with collector.connect() as connection:
+            if first_bytes:
+                connection.sendall(whole[:first_bytes])
+                connection.settimeout(0.1)
+                with pytest.raises(TimeoutError):  # no answer: the collector has the half, and waits
+                    connection.recv(1)
+                connection.settimeout(30)
+            connection.sendall(whole[first_bytes:])
+            answers = b"".join(iter(lambda: connection.recv(65536), b""))
+        assert answers.count(b"HTTP/1.1 200 OK") == 401
+
     def test_long_headers_and_the_next_request_behind_them_are_both_read(
         self, small_collector: CollectorProcess
     ) -> None:
