@@ -225,7 +225,7 @@ class CollectorWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn h
         if self.alive or enabled:
             return
         for listener in self.sockets:
-            for _ in range(self.cfg.backlog):
+            for _ in range(self.worker_connections - self.nr_conns):
                 if not select.select([listener], [], [], 0)[0]:
                     break
                 self.accept(listener)
