@@ -86,8 +86,8 @@ class Acceptor:
 
     It speaks libpq, by way of psycopg: a cursor for each crash would cost a collector three times as much.
 
-    Args: ``connection`` is in autocommit mode, and its ``client_encoding`` is UTF8 (Django sets it; libpq would take the
-    database's or ``PGCLIENTENCODING``, by which names of products would be stored wrongly).
+    Args: ``connection`` is in autocommit mode, and its ``client_encoding`` is UTF8 (Django sets it; libpq would take
+    the database's or ``PGCLIENTENCODING``, by which names of products would be stored wrongly).
     Raises: ValueError for a connection that would leave statements uncommitted.
     """
 
