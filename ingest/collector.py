@@ -6,6 +6,7 @@ import hmac
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from logging import getLogger
@@ -18,7 +19,7 @@ from ingest.metrics import Metrics
 from ingest.payload import CrashReport
 from ingest.publisher import Publisher
 from ingest.spool import Spool
-from ingest.throttler import Decision, Result, Throttler
+from ingest.throttler import Decision, Result, RuleSet, Throttler
 from processing import crashid
 from processing.errors import QueueError, StorageError
 from processing.storage.base import CrashStorage
@@ -28,6 +29,7 @@ P = ParamSpec("P")
 
 RAW_CRASH_VERSION = 2
 _DAYS_AHEAD = 1
+_NO_WAITING = nullcontext()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,6 @@ class Collector:
         self._retries = retries
         self._bearer_token = bearer_token
         self._now = now
-        #: Large annotations take their size several times while they are hashed and written.
         self._one_large_report = threading.Lock()
 
     def collect(self, report: CrashReport, sender: Sender) -> Accepted | Rejected:
@@ -119,15 +120,10 @@ class Collector:
         Raises: UnauthorizedCrashId, MalformedPayload ``invalid_uuid``; Overloaded when it can be kept nowhere just now;
         StorageError when it can be kept nowhere at all.
         """
-        if report.is_large:
-            with self._one_large_report:
-                return self._collect(report, sender)
-        return self._collect(report, sender)
-
-    def _collect(self, report: CrashReport, sender: Sender) -> Accepted | Rejected:
         rules = self._throttler.rules
         received_at = self._now()
-        digest = report.digest()
+        with self._turn(report):
+            digest = report.digest()
         chosen_id = self._chosen_id(report.annotations, sender)
         rules.prepare(report.annotations)
         decision = rules.decide(report.annotations, digest, received_at.date())
@@ -140,19 +136,26 @@ class Collector:
         if decision.result is Result.FAKEACCEPT:
             log.info("%s: fakeaccepted rule=%s", crash_id, decision.rule)
             return Accepted(crash_id)
+        if chosen_id is not None:
+            self._keep(crash_id, report, sender, rules, decision, received_at)
+            return Accepted(crash_id)
         recent_key = self._recent.key(digest, sender.client)
-        first_id = self._recent.claim(recent_key, crash_id) if chosen_id is None else None
+        first_id = self._recent.claim(recent_key, crash_id)
         if first_id is not None:
             self._metrics.count("duplicates")
             log.info("%s: the same report again", first_id)
             return Accepted(first_id)
         try:
-            self._keep(crash_id, report, sender, decision, received_at)
+            self._keep(crash_id, report, sender, rules, decision, received_at)
         except BaseException:
             self._recent.forget(recent_key)
             raise
         self._recent.remember(recent_key, crash_id)
         return Accepted(crash_id)
+
+    def _turn(self, report: CrashReport) -> AbstractContextManager[object]:
+        """Let large reports pass one after the other, because they take their size several times meanwhile."""
+        return self._one_large_report if report.is_large else _NO_WAITING
 
     def _chosen_id(self, annotations: dict[str, Any], sender: Sender) -> Any:
         """Give the crash id that the report brings along, unchecked; None when it brings none."""
@@ -175,12 +178,18 @@ class Collector:
         return chosen_id
 
     def _keep(
-        self, crash_id: str, report: CrashReport, sender: Sender, decision: Decision, received_at: datetime
+        self,
+        crash_id: str,
+        report: CrashReport,
+        sender: Sender,
+        rules: RuleSet,
+        decision: Decision,
+        received_at: datetime,
     ) -> None:
         """Save and publish a report that is to be kept. Raises: Overloaded, StorageError."""
         started = time.monotonic()
         product = as_text(report.annotations.get("ProductName", ""))
-        for name in self._throttler.rules.removed_names(report.annotations):
+        for name in rules.removed_names(report.annotations):
             del report.annotations[name]
             report.notes.append(f"Removed {name} from raw crash.")
         where = "spooled"
@@ -204,7 +213,8 @@ class Collector:
         waits = self._retries.waits()
         while True:
             try:
-                self._timed("save", self._storage.save_raw_crash, crash_id, raw_crash, dumps)
+                with self._turn(report):
+                    self._timed("save", self._storage.save_raw_crash, crash_id, raw_crash, dumps)
                 return True
             except StorageError as exc:
                 log.warning("%s: storage did not take it: %s", crash_id, type(exc.__cause__ or exc).__name__)
@@ -214,7 +224,8 @@ class Collector:
             self._metrics.count("retries", "save_crash_exception.count")
             time.sleep(wait)
         try:
-            self._spool.save(crash_id, raw_crash, dumps)
+            with self._turn(report):
+                self._spool.save(crash_id, raw_crash, dumps)
         except (StorageError, Overloaded):
             self._metrics.count("not_saved")
             log.error("%s: neither storage nor spool took it; the client is told", crash_id)

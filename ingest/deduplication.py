@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
+import threading
 import time
 import zlib
 from pathlib import Path
@@ -16,7 +17,7 @@ _ENTRY = struct.Struct("<16sd36s")
 _ENTRY_BYTES = _ENTRY.size + 4
 _ENTRIES = 1 << 15
 #: How long a repeat waits for the first to be saved; and how long a claim counts whose process may have been killed.
-_SAVING_SECONDS = 15.0
+_SAVING_SECONDS = 30.0
 _LOOK_AGAIN_SECONDS = 0.05
 
 
@@ -34,6 +35,7 @@ class RecentReports:
 
     def __init__(self, path: Path, *, window_seconds: int) -> None:
         self._window_seconds = window_seconds
+        self._claiming = threading.Lock()
         if not window_seconds:
             return
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -51,20 +53,21 @@ class RecentReports:
 
         When it is being saved right now, wait for the outcome: a client may lose its patience and send again before the
         first answer was made. When there is none, give None and note that this one is being saved under ``crash_id``;
-        then call `remember` or `forget`.
+        then call `remember` or `forget`. Only for threads of one process it is certain that one of them is the first.
         """
         if not self._window_seconds:
             return None
         give_up_at = time.monotonic() + _SAVING_SECONDS
-        while (entry := self._entry(key)) is not None:
+        while True:
+            with self._claiming:
+                entry = self._entry(key)
+                if entry is None or time.monotonic() >= give_up_at:
+                    self._write(key, -time.time(), crash_id)
+                    return None
             first_id, is_saved = entry
             if is_saved:
                 return first_id
-            if time.monotonic() >= give_up_at:
-                break
             time.sleep(_LOOK_AGAIN_SECONDS)
-        self._write(key, -time.time(), crash_id)
-        return None
 
     def remember(self, key: bytes, crash_id: str) -> None:
         """Call this once a report is saved, never earlier: who is told of a first crash id must find the crash."""
@@ -73,7 +76,7 @@ class RecentReports:
 
     def forget(self, key: bytes) -> None:
         """Take a claim back: the report could not be saved."""
-        if self._window_seconds:
+        if self._window_seconds and self._entry(key) is not None:
             self._write(key, 0.0, "")
 
     def _entry(self, key: bytes) -> tuple[str, bool] | None:

@@ -37,6 +37,8 @@ _JSON_MARK = re.compile(r'[\[{,]|"(?:[^"\\]++|\\.)*+(?:"|\Z)', re.DOTALL)
 _USUAL_ANNOTATION_BYTES = 512 * 1024
 #: A text takes up to four bytes for each byte sent (one character beyond the Basic Multilingual Plane is enough).
 _MEMORY_PER_BYTE = 4
+#: An empty list or object and its place in the one around it.
+_MEMORY_PER_JSON_MARK = 80
 _CHARSETS = frozenset(aliases) | frozenset(aliases.values())
 _NOT_IN_DUMP_NAMES = re.compile(r"[^A-Za-z0-9_]+")
 
@@ -86,11 +88,14 @@ class CrashReport:
         names, dumps = sorted(self.annotations), sorted(self.dumps)
         values = [self.annotations[name] for name in names]
         checksums = [self.dumps[name].sha256 for name in dumps]
+        no_texts: list[int] = []
         if self.has_json:
-            values = [value if isinstance(value, str) else f"JSON {_in_order(value)}" for value in values]
-        # The lengths say where each text begins, so that no two reports give the same bytes.
-        lengths = [[*map(len, texts)] for texts in (names, values, dumps)]
-        content = "".join([repr(lengths), *names, *values, *dumps, *checksums])
+            no_texts = [place for place, value in enumerate(values) if not isinstance(value, str)]
+            for place in no_texts:
+                values[place] = _in_order(values[place])
+        # This says where each text begins and of what kind it is, so that no two reports give the same bytes.
+        shape = [no_texts, *([*map(len, texts)] for texts in (names, values, dumps))]
+        content = "".join([repr(shape), *names, *values, *dumps, *checksums])
         return hashlib.sha256(content.encode("utf-8", "surrogatepass")).digest()
 
 
@@ -151,6 +156,7 @@ class _Builder:
         self._limits = limits
         self._spool = spool
         self._annotation_bytes = 0
+        self._json_memory_bytes = 0
         self._unchecked_bytes = min(
             _USUAL_ANNOTATION_BYTES, limits.annotation_bytes, limits.all_annotations_bytes
         )
@@ -164,7 +170,8 @@ class _Builder:
                 raise PayloadTooLarge("parts")
             if text is not None:
                 self._add_text(headers, text)
-            elif headers.kind is PartKind.TEXT:
+                continue
+            if headers.kind is PartKind.TEXT:
                 self._add_text(headers, self._collect(reader, is_file=False))
             elif headers.kind is PartKind.JSON:
                 self._add_json(self._collect(reader, is_file=headers.has_filename))
@@ -175,7 +182,7 @@ class _Builder:
 
     def finish(self) -> None:
         report = self._report
-        report.is_large = self._annotation_bytes > _USUAL_ANNOTATION_BYTES
+        report.is_large = self._held_bytes > 0
         if report.has_json and self._has_text:
             self._note(BOTH_KINDS_NOTE)
         if not report.annotations:
@@ -203,17 +210,18 @@ class _Builder:
             raise PayloadTooLarge("one_annotation")
         if together > self._limits.all_annotations_bytes:
             raise PayloadTooLarge("all_annotations")
-        needed = (together - _USUAL_ANNOTATION_BYTES) * _MEMORY_PER_BYTE
+        needed = (together - _USUAL_ANNOTATION_BYTES) * _MEMORY_PER_BYTE + self._json_memory_bytes
         if needed > self._held_bytes:
             self._hold(needed - self._held_bytes)
             self._held_bytes = needed
 
     def _add_text(self, headers: PartHeaders, content: Piece) -> None:
         self._has_text = True
-        self._annotation_bytes += len(content)
-        if self._annotation_bytes > self._unchecked_bytes:
-            self._check_annotations(len(content), self._annotation_bytes)
         name = headers.name
+        size = len(content) + len(name or "")
+        self._annotation_bytes += size
+        if self._annotation_bytes > self._unchecked_bytes:
+            self._check_annotations(size, self._annotation_bytes)
         if not name:
             if name is None:
                 self._note(_BAD_NAME_NOTE)
@@ -230,6 +238,7 @@ class _Builder:
 
     def _add_json(self, content: bytes) -> None:
         self._annotation_bytes += len(content)
+        self._json_memory_bytes += _json_marks(content) * _MEMORY_PER_JSON_MARK
         self._check_annotations(len(content), self._annotation_bytes)
         annotations = parse_json_annotations(content)
         self._report.has_json = True
@@ -351,7 +360,7 @@ def _has_many_values(text: bytes) -> bool:
 
     Cheap for nearly all texts: only where there are many commas and brackets, those outside of strings are counted.
     """
-    if sum(map(text.count, (b",", b"[", b"{"))) <= _MOST_JSON_MARKS:
+    if _json_marks(text) <= _MOST_JSON_MARKS:
         return False
     try:
         decoded = text.decode(json.detect_encoding(text), "surrogatepass")
@@ -359,6 +368,11 @@ def _has_many_values(text: bytes) -> bool:
         return False  # reading it fails, too
     marks = islice(_JSON_MARK.finditer(decoded), _MOST_JSON_MARKS + 1)
     return sum(1 for _ in marks) > _MOST_JSON_MARKS
+
+
+def _json_marks(text: bytes) -> int:
+    """Count what may begin a value, also inside of strings."""
+    return sum(map(text.count, (b",", b"[", b"{")))
 
 
 def _finite_or_text(digits: str) -> float | str:

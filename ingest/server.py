@@ -87,6 +87,10 @@ class ClientSocket(socket.socket):
         """When the head has to be whole, in seconds of the monotonic clock."""
         return self._head_deadline or 0.0
 
+    def give_back(self, data: bytes) -> None:
+        """Have what was read too much received again."""
+        self._head = data + self._head
+
     def take_rest_of_head(self) -> bytes:
         """Give what was received with the head and read by nobody."""
         rest, self._head = self._head, b""
@@ -171,7 +175,10 @@ class LengthBody:
     def __init__(self, sock: ClientSocket, body: Any) -> None:
         self._sock = sock
         self._reader = body.reader
-        self._buffered: bytes = self._reader.unreader.take_buffered()
+        received: bytes = self._reader.unreader.take_buffered()
+        self._buffered = received[: self._reader.length]
+        if len(received) > len(self._buffered):  # the start of the connection's next request
+            self._reader.unreader.unread(received[len(self._buffered) :])
 
     @classmethod
     def of(cls, environ: dict[str, Any]) -> LengthBody | None:
@@ -189,15 +196,14 @@ class LengthBody:
         """
         size = min(size, self._reader.length)
         data, self._buffered = self._buffered[:size], self._buffered[size:]
-        if self._buffered:
+        filled = len(data)
+        if filled == size:
             self._reader.length -= size
-            if not self._reader.length:
-                self._reader.unreader.unread(self._buffered)  # the start of the connection's next request
             return data
         buffer = bytearray(size)
-        buffer[: len(data)] = data
-        with memoryview(buffer) as rest:
-            filled = len(data) + self._sock.fill(rest[len(data) :])
+        buffer[:filled] = data
+        with memoryview(buffer) as view:
+            filled += self._sock.fill(view[filled:])
         del buffer[filled:]
         self._reader.length -= filled
         return buffer
@@ -219,7 +225,7 @@ class CollectorWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn h
         if self.alive or enabled:
             return
         for listener in self.sockets:
-            for _ in range(self.cfg.backlog):
+            for _ in range(self.worker_connections - self.nr_conns):
                 if not select.select([listener], [], [], 0)[0]:
                     break
                 self.accept(listener)
@@ -230,8 +236,10 @@ class CollectorWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn h
 
         So clients that are silent, or slow to say what they want, take nothing from those who are not.
         """
+        if conn.initialized:
+            conn.sock.give_back(conn.parser.unreader.take_buffered())
         try:
-            ready = _has_next_request(conn) or conn.sock.head_has_come()
+            ready = conn.sock.head_has_come()
         except TimeoutError:
             self.nr_conns -= 1
             conn.close()
@@ -264,17 +272,14 @@ class CollectorWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn h
     def handle(self, conn: Any) -> Any:
         conn.sock.start_request()
         keep = super().handle(conn)
-        if keep is True and (rest := conn.sock.take_rest_of_head()):
-            conn.parser.unreader.unread(rest)  # the start of the connection's next request
+        if keep is True:
+            # What has been read of the connection's next request. gunicorn looks for it in the parser.
+            unreader = conn.parser.unreader
+            unreader.unread(unreader.take_buffered() + conn.sock.take_rest_of_head())
         if keep is False:
             # Here, in the request's own thread: gunicorn would linger in the one that accepts.
             _close(conn.sock)
         return keep
-
-
-def _has_next_request(conn: Any) -> bool:
-    """Tell whether the last request's reading went on into the next one."""
-    return conn.initialized and bool(conn.parser.unreader.buf.getvalue())
 
 
 class _Listener:

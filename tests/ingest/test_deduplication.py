@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,30 @@ def test_a_window_of_no_seconds_remembers_nothing(tmp_path: Path) -> None:
         assert reports.claim(key, crash_id) is None
         reports.remember(key, crash_id)
     assert not (tmp_path / "recent").exists()
+
+
+def test_of_many_that_come_at_once_one_is_the_first(reports: RecentReports) -> None:
+    key = reports.key(b"report", "client")
+    together = threading.Barrier(8)
+
+    def claim(number: int) -> str | None:
+        crash_id = f"{FIRST[:-12]}{number}{FIRST[-11:]}"
+        together.wait(30)
+        first_id = reports.claim(key, crash_id)
+        if first_id is None:
+            reports.remember(key, crash_id)
+        return first_id
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(claim, range(8)))
+    assert answers.count(None) == 1
+    assert len(set(answers)) == 2
+
+
+def test_taking_a_claim_back_leaves_other_reports_alone(reports: RecentReports) -> None:
+    mine, other = reports.key(b"mine", "client"), reports.key(b"other", "client")
+    in_my_place = mine[:4] + other[4:]
+    reports.claim(mine, FIRST)
+    reports.remember(in_my_place, SECOND)
+    reports.forget(mine)
+    assert reports.claim(in_my_place, FIRST) == SECOND

@@ -24,7 +24,7 @@ from ingest.payload import CrashReport, parse_payload
 from ingest.server import ClientSocket
 from tests.ingest.make_limits import make_limits
 from tests.ingest.process import CHECKOUT, CollectorProcess, read_response, run_collector
-from tests.ingest.reports import BOUNDARY, Request, chunked, dump, encode, extra, text, valid
+from tests.ingest.reports import BOUNDARY, Part, Request, chunked, dump, encode, extra, text, valid
 from tests.waiting import wait_until
 
 
@@ -109,6 +109,55 @@ class TestSlowClients:
             connection.settimeout(30)
             connection.sendall(request[60:])
             assert read_response(connection).crash_id
+
+    def test_half_a_head_behind_a_request_keeps_nobody_waiting(
+        self, collector_database: str, tmp_path: Path
+    ) -> None:
+        few = {"COLLECTOR_WORKERS": "1", "COLLECTOR_THREADS": "4", "COLLECTOR_REQUESTS": "3"}
+        first = b"GET /__lbheartbeat__ HTTP/1.1\r\nHost: a\r\n\r\n"
+        with (
+            run_collector(tmp_path, collector_database, COLLECTOR_CLIENT_GRACE="600", **few) as collector,
+            ExitStack() as idle,
+        ):
+            for _ in range(8):
+                connection = idle.enter_context(collector.connect())
+                connection.sendall(first + b"G")
+                assert connection.recv(65536).startswith(b"HTTP/1.1 200 OK")
+            assert collector.send(valid()).crash_id
+
+    def test_submissions_sent_without_waiting_for_answers_are_each_taken_once(
+        self, collector: CollectorProcess
+    ) -> None:
+        first, second = (
+            Request(valid(Notes=notes).body, {"Connection": "keep-alive"}).encode() for notes in ("1", "2")
+        )
+        last = b"GET /__lbheartbeat__ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        with collector.connect() as connection:
+            connection.sendall(first + second)
+            answers = b""
+            while answers.count(b"CrashID=") < 2:
+                answers += connection.recv(65536)
+            connection.sendall(last)
+            answers += b"".join(iter(lambda: connection.recv(65536), b""))
+        assert (answers.count(b"CrashID="), answers.count(b"HTTP/1.1 ")) == (2, 3)
+
+    @pytest.mark.parametrize("first_bytes", [30, 0])
+    def test_many_requests_on_one_connection_are_answered_in_order(
+        self, collector: CollectorProcess, first_bytes: int
+    ) -> None:
+        request = b"GET /__lbheartbeat__ HTTP/1.1\r\nHost: a\r\n\r\n"
+        last = b"GET /__version__ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        whole = request * 400 + last
+        with collector.connect() as connection:
+            if first_bytes:
+                connection.sendall(whole[:first_bytes])
+                connection.settimeout(0.1)
+                with pytest.raises(TimeoutError):  # no answer: the collector has the half, and waits
+                    connection.recv(1)
+                connection.settimeout(30)
+            connection.sendall(whole[first_bytes:])
+            answers = b"".join(iter(lambda: connection.recv(65536), b""))
+        assert answers.count(b"HTTP/1.1 200 OK") == 401
 
     def test_long_headers_and_the_next_request_behind_them_are_both_read(
         self, small_collector: CollectorProcess
@@ -401,6 +450,25 @@ def test_what_large_annotations_take_of_memory_is_bounded(uploads: Path) -> None
         with pytest.raises(Overloaded, match="large annotations"):
             parse(second)
     assert (gate.wire_bytes, gate.memory_bytes) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [text("🦊" + "n" * 8000 + str(number), "") for number in range(1500)],
+        [extra({str(number): [[], {}] for number in range(60_000)})],
+    ],
+    ids=["long names", "many small values"],
+)
+def test_what_takes_memory_beside_the_values_of_annotations_is_counted(
+    parts: list[Part | bytes], uploads: Path
+) -> None:
+    held: list[int] = []
+    with CrashReport() as report:
+        body = encode(parts)
+        parse_payload(iter([body]), BOUNDARY.encode(), report, make_limits(), uploads, held.append)
+        assert report.is_large
+    assert sum(held) > 10_000_000
 
 
 def test_how_much_a_submission_may_be_is_said_by_the_settings_alone() -> None:

@@ -85,3 +85,13 @@ def test_a_small_dump_does_not_keep_a_large_body_in_memory(tmp_path: Path) -> No
     assert report.dumps[MAIN_DUMP].content == b"MDMP"
     assert isinstance(report.dumps[MAIN_DUMP].content, bytes)
     report.dumps["large"].discard()
+
+
+def test_a_number_and_a_text_that_looks_like_it_are_two_reports() -> None:
+    values = (5, "5", [5], "[5]", None, "null")
+    assert len({CrashReport({"a": value}, has_json=True).digest() for value in values}) == 6
+
+
+def test_the_order_of_annotations_makes_no_other_report() -> None:
+    one, other = CrashReport({"a": "1", "b": "2"}), CrashReport({"b": "2", "a": "1"})
+    assert one.digest() == other.digest()
