@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue as queues
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -29,49 +30,92 @@ class _Connection(psycopg.Connection[Any]):
         return super().wait(gen, interval, self.statement_seconds if timeout is None else timeout)
 
 
+class _Place:
+    """Room for one connection, which is made when it is needed."""
+
+    def __init__(self, conninfo: str, timeout_seconds: float) -> None:
+        self._conninfo = conninfo
+        self._timeout_seconds = timeout_seconds
+        self._connection: _Connection | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether there is a connection; the server may have ended it nevertheless."""
+        return self._connection is not None and not self._connection.closed
+
+    def connection(self) -> _Connection:
+        """Raises: QueueError when the database cannot be reached."""
+        if self._connection is None or self._connection.closed:
+            self._connection = self._connect()
+        return self._connection
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _connect(self) -> _Connection:
+        try:
+            connection = _Connection.connect(self._conninfo, autocommit=True)
+        except psycopg.Error as exc:
+            raise QueueError("the database cannot be reached") from exc
+        connection.statement_seconds = self._timeout_seconds
+        connection.acceptor = queue.Acceptor(connection)
+        return connection
+
+
 class Publisher:
     """Publishes from any number of threads of one process, over at most ``connections`` connections.
 
     Args: ``database`` are libpq's parameters (host, dbname, …); ``timeout_seconds`` bounds connecting, waiting for a
     free connection, and a statement, each (libpq takes no less than 2 for connecting). After a failure nothing is tried
-    for ``pause_seconds``, so that a database that is down costs one waiting client now and then, not every client.
+    for ``pause_seconds``; then one crash at a time is, with a pause after each failure, until one is entered. So a
+    database that hangs keeps those waiting who came before its first failure, and from then on one client at a time.
+    With a pause of 0 every crash is tried.
     """
 
     def __init__(
         self, database: Mapping[str, str], *, connections: int, timeout_seconds: float, pause_seconds: float
     ) -> None:
-        self._conninfo = psycopg.conninfo.make_conninfo(
+        conninfo = psycopg.conninfo.make_conninfo(
             "",
             **{
                 **database,
                 "connect_timeout": str(max(2, round(timeout_seconds))),
                 "application_name": "crashstats collector",
+                "client_encoding": "UTF8",
             },
         )
         self._timeout_seconds = timeout_seconds
         self._pause_seconds = pause_seconds
+        #: By the monotonic clock; 0 while the database works.
         self._paused_until = 0.0
-        self._idle: queues.SimpleQueue[_Connection | None] = queues.SimpleQueue()
+        #: Held by whoever finds out whether a database that has failed works again.
+        self._probe = threading.Lock()
+        self._idle: queues.SimpleQueue[_Place] = queues.SimpleQueue()
         for _ in range(connections):
-            self._idle.put(None)
+            self._idle.put(_Place(conninfo, timeout_seconds))
 
     def publish(self, crash_id: str, *, product: str, received_at: datetime) -> None:
         """Enter a saved crash into the ledger and queue it; calling again for the same crash changes nothing.
 
         Raises: QueueError when that cannot be done now.
         """
-        if time.monotonic() < self._paused_until:
-            raise QueueError(f"{crash_id}: the database did not answer a moment ago")
-        try:
-            self._attempt(crash_id, product, received_at)
-        except QueueError:
-            # A restarted server leaves connections that only look open: once more, with a new one.
-            self._forget_connections()
+        with self._turn(crash_id), self._place() as place:
+            was_open = place.is_open
             try:
-                self._attempt(crash_id, product, received_at)
-            except QueueError:
-                self._paused_until = time.monotonic() + self._pause_seconds
-                raise
+                place.connection().acceptor.accept(
+                    crash_id=crash_id, product=product, received_at=received_at
+                )
+            except QueueError as exc:
+                if not was_open or isinstance(exc.__cause__, psycopg.errors._WaitTimeout):
+                    raise
+                # A restarted server leaves connections that only look open: once more, with a new one.
+                self._forget_connections()
+                place.close()
+                place.connection().acceptor.accept(
+                    crash_id=crash_id, product=product, received_at=received_at
+                )
 
     def check(self) -> None:
         """Prove that a crash could be entered now, by entering one of today's and taking it back.
@@ -83,10 +127,15 @@ class Publisher:
         Raises: QueueError.
         """
         try:
-            with self._connection() as connection, connection.transaction(force_rollback=True):
-                queue.accept(
-                    connection, crash_id=crashid.create(), product="check", received_at=datetime.now(UTC)
+            with self._place() as place:
+                connection = place.connection()
+                # Not `transaction()`: after a time-out it would ask once more, while a failure here closes
+                # the connection, by which the server takes everything back, too.
+                connection.execute("BEGIN")
+                connection.acceptor.accept(
+                    crash_id=crashid.create(), product="check", received_at=datetime.now(UTC)
                 )
+                connection.execute("ROLLBACK")
         except (psycopg.Error, QueueError) as exc:
             self._forget_connections()
             cause = exc.__cause__ or exc
@@ -95,48 +144,64 @@ class Publisher:
     def close(self) -> None:
         self._forget_connections()
 
-    def _attempt(self, crash_id: str, product: str, received_at: datetime) -> None:
-        with self._connection() as connection:
-            connection.acceptor.accept(crash_id=crash_id, product=product, received_at=received_at)
+    @contextmanager
+    def _turn(self, crash_id: str) -> Iterator[None]:
+        """Let everybody in while the database works, else one at a time after each pause; see which it is.
+
+        Raises: QueueError when it is not this crash's turn.
+        """
+        is_probe = self._paused_until > 0
+        if is_probe and not self._may_probe():
+            raise QueueError(f"{crash_id}: the database did not answer a moment ago")
+        try:
+            yield
+        except QueueError:
+            self._forget_connections()
+            if self._pause_seconds:
+                self._paused_until = time.monotonic() + self._pause_seconds
+            raise
+        else:
+            self._paused_until = 0.0
+        finally:
+            if is_probe:
+                self._probe.release()
+
+    def _may_probe(self) -> bool:
+        """Tell whether the pause is over and nobody else probes; then the caller holds `_probe`."""
+        if not self._probe.acquire(blocking=False):
+            return False
+        # Only now: who held it a moment ago may have begun another pause.
+        if time.monotonic() >= self._paused_until:
+            return True
+        self._probe.release()
+        return False
 
     @contextmanager
-    def _connection(self) -> Iterator[_Connection]:
+    def _place(self) -> Iterator[_Place]:
+        """Give a place for oneself; what fails closes its connection. Raises: QueueError when none becomes free."""
+        paused_until = self._paused_until
         try:
-            connection = self._idle.get(timeout=self._timeout_seconds)
+            place = self._idle.get(timeout=self._timeout_seconds)
         except queues.Empty:
             raise QueueError("every connection to the database is busy") from None
         try:
-            if connection is None or connection.closed:
-                connection = None
-                connection = self._connect()
-            yield connection
+            if self._paused_until > paused_until:
+                raise QueueError("the database has failed others while this one waited for a connection")
+            yield place
         except BaseException:
-            if connection is not None:
-                connection.close()
-                connection = None
+            place.close()
             raise
         finally:
-            self._idle.put(connection)
-
-    def _connect(self) -> _Connection:
-        try:
-            connection = _Connection.connect(self._conninfo, autocommit=True)
-        except psycopg.Error as exc:
-            raise QueueError("the database cannot be reached") from exc
-        connection.statement_seconds = self._timeout_seconds
-        connection.acceptor = queue.Acceptor(connection)
-        return connection
+            self._idle.put(place)
 
     def _forget_connections(self) -> None:
         """Close what is idle; what is in use closes itself by failing."""
-        held: list[None] = []
+        places: list[_Place] = []
         while True:
             try:
-                connection = self._idle.get_nowait()
+                places.append(self._idle.get_nowait())
             except queues.Empty:
                 break
-            if connection is not None:
-                connection.close()
-            held.append(None)
-        for slot in held:
-            self._idle.put(slot)
+        for place in places:
+            place.close()
+            self._idle.put(place)

@@ -86,7 +86,8 @@ class Acceptor:
 
     It speaks libpq, by way of psycopg: a cursor for each crash would cost a collector three times as much.
 
-    Args: ``connection`` is in autocommit mode.
+    Args: ``connection`` is in autocommit mode, and its ``client_encoding`` is UTF8 (Django sets it; libpq would take
+    the database's or ``PGCLIENTENCODING``, by which names of products would be stored wrongly).
     Raises: ValueError for a connection that would leave statements uncommitted.
     """
 
@@ -120,8 +121,9 @@ def accept(
 
     A crash that the ledger knows already is left as it is, so calling again is safe.
 
-    Args: ``connection`` is in autocommit mode; ``crash_id`` is a valid one; ``product`` may be any text (100 characters
-    are kept, unprintable ones are not); ``received_at`` is aware.
+    Args: ``connection`` is in autocommit mode, and its ``client_encoding`` is UTF8 (see `Acceptor`); ``crash_id`` is a
+    valid one; ``product`` may be any text (100 characters are kept, unprintable ones are not); ``received_at`` is
+    aware.
     Raises: QueueError when the database cannot do it now; ValueError for an unknown queue or a connection that would
     leave the statement uncommitted.
     """

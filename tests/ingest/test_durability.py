@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
@@ -87,22 +90,30 @@ class TestDatabaseDown:
         wait_until(lambda: collector.get("/__heartbeat__").status == 200)
         wait_until(lambda: is_published(collector))
 
-    def test_a_database_that_hangs_delays_nobody_for_long(
+    def test_a_database_that_hangs_delays_one_client_at_a_time(
         self, collector: CollectorProcess, own_database: Database
     ) -> None:
-        assert is_published(collector)
-        hanging = own_database.backends()
-        assert hanging
-        try:
-            for backend in hanging:
-                backend.suspend()
-            crash_id = collector.send(valid(Notes="hanging")).crash_id
-        finally:
-            for backend in hanging:
-                backend.resume()
-        assert collector.storage.get_raw_crash(crash_id)
+        """The log tells who has asked the database: only who has not is without an error of psycopg's."""
+        wait_until(lambda: is_published(collector))
+        crash_ids: list[str] = []
+
+        def asked(clients: int) -> int:
+            """Send reports at once, and give for how many of them the database was asked."""
+            sent = send_at_once(collector, clients)
+            crash_ids.extend(sent)
+            said = dict(re.findall(r"(\S{36}): saved, not yet published: (\w+)", collector.log))
+            return sum(said[crash_id] != "QueueError" for crash_id in sent)
+
+        with hanging(own_database):
+            assert asked(1) == 1
+            assert asked(8) == 0
+            assert collector.get("/__heartbeat__").status == 503  # after about as long as the pause
+            assert wait_until(lambda: asked(8)) == 1
+        wait_until(lambda: is_published(collector))
         moved(collector)
-        assert collector.ledger(crash_id) == ("Firefox", "queued")
+        for crash_id in crash_ids:
+            assert collector.storage.get_raw_crash(crash_id)
+            assert collector.ledger(crash_id) == ("Firefox", "queued")
 
     def test_connections_that_were_cut_are_made_again_at_once(
         self, collector: CollectorProcess, own_database: Database
@@ -140,6 +151,32 @@ class TestDatabaseDown:
 
 def is_published(collector: CollectorProcess) -> bool:
     return collector.ledger(collector.send(valid(Notes=os.urandom(8).hex())).crash_id) is not None
+
+
+def send_at_once(collector: CollectorProcess, clients: int) -> list[str]:
+    """Send a report from each of some clients, at the same time; give the crash ids."""
+    reports = [valid(Notes=os.urandom(8).hex()) for _ in range(clients)]
+    with ThreadPoolExecutor(clients) as senders:
+        return [response.crash_id for response in senders.map(collector.send, reports)]
+
+
+@contextmanager
+def hanging(database: Database) -> Iterator[None]:
+    """Have all processes of the server, also those that new connections need, do nothing for a while."""
+    server = database.backends()[0].parent()
+    assert server is not None
+    processes = [server]
+    try:
+        server.suspend()  # before its children, or it would make others
+        processes += server.children(recursive=True)
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):  # it was just ending
+                process.suspend()
+        yield
+    finally:
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
 
 
 class TestStorageDown:
