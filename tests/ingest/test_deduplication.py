@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import os
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -49,7 +51,29 @@ def test_a_repeat_of_one_that_could_not_be_saved_is_a_first(reports: RecentRepor
     assert reports.claim(key, SECOND) is None
 
 
-def test_the_claim_of_a_killed_process_is_given_up(
+def in_another_process(path: Path, do: Callable[[RecentReports], object]) -> None:
+    child = os.fork()
+    if not child:
+        try:
+            do(RecentReports(path, window_seconds=300))
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+
+
+def test_the_claim_of_a_killed_process_counts_no_more(reports: RecentReports, tmp_path: Path) -> None:
+    key = reports.key(b"report", "client")
+    in_another_process(tmp_path / "recent", lambda there: there.claim(key, FIRST))
+    assert reports.claim(key, SECOND) is None
+
+
+def test_what_a_killed_process_has_saved_still_counts(reports: RecentReports, tmp_path: Path) -> None:
+    key = reports.key(b"report", "client")
+    in_another_process(tmp_path / "recent", lambda there: there.remember(key, FIRST))
+    assert reports.claim(key, SECOND) == FIRST
+
+
+def test_the_claim_of_a_process_that_never_ends_is_given_up(
     reports: RecentReports, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = reports.key(b"report", "client")
@@ -103,3 +127,32 @@ def test_taking_a_claim_back_leaves_other_reports_alone(reports: RecentReports) 
     reports.remember(in_my_place, SECOND)
     reports.forget(mine)
     assert reports.claim(in_my_place, FIRST) == SECOND
+
+
+def test_processes_that_come_at_once_have_one_first(tmp_path: Path) -> None:
+    path, answers = tmp_path / "recent", tmp_path / "answers"
+    answers.mkdir()
+    reports = RecentReports(path, window_seconds=300)
+    key = reports.key(b"report", "client")
+    ready, go = os.pipe()
+    children = []
+    for number in range(6):
+        child = os.fork()
+        if not child:
+            try:
+                os.close(go)
+                os.read(ready, 1)  # the end of the pipe, for all at once
+                crash_id = f"{FIRST[:-12]}{number}{FIRST[-11:]}"
+                first_id = reports.claim(key, crash_id)
+                if first_id is None:
+                    reports.remember(key, crash_id)
+                (answers / str(number)).write_text(first_id or "first")
+            finally:
+                os._exit(0)
+        children.append(child)
+    os.close(go)
+    os.close(ready)
+    for child in children:
+        os.waitpid(child, 0)
+    answered = [path.read_text() for path in answers.iterdir()]
+    assert (len(answered), answered.count("first")) == (6, 1)
