@@ -106,7 +106,7 @@ class Application:
         else:
             answer = _problem("404 Not Found")
         headers = [("Content-Type", answer.content_type), ("Content-Length", str(len(answer.body)))]
-        if _HANG_UP in answer.headers:
+        if _HANG_UP in answer.headers or ((method != "POST" or path != "/submit") and _has_body(environ)):
             end_connection(start_response)
         start_response(answer.status, [*headers, *answer.headers])
         return [] if method == "HEAD" else [answer.body]
@@ -234,6 +234,10 @@ class Application:
         return Answer("200 OK", self._metrics.exposition(), METRICS_CONTENT_TYPE)
 
 
+def _has_body(environ: Environ) -> bool:
+    return environ.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in environ
+
+
 class _Body:
     """The body of one request and what its headers say about it.
 
@@ -248,6 +252,7 @@ class _Body:
         self.announced_bytes = int(environ.get("CONTENT_LENGTH") or 0)
         self.received_bytes = 0
         self.finished = False
+        self._was_cut = False
         self._environ = environ
         self._limits = limits
         self._source = LengthBody.of(environ) or environ["wsgi.input"]
@@ -268,6 +273,7 @@ class _Body:
             piece: bytes | bytearray = self._source.read(size)
         except OSError:
             piece = b""  # the client has closed; what came before may be whole
+            self._was_cut = True
         except ParseException:
             raise MalformedPayload("invalid_payload_structure") from None  # chunks that are none
         if not piece and getattr(self._environ.get("gunicorn.socket"), "timed_out", False):
@@ -277,7 +283,7 @@ class _Body:
             raise PayloadTooLarge("request")
         if not self.announced_bytes:
             if not self.received_bytes:
-                raise MalformedPayload("no_content_length")
+                raise MalformedPayload("invalid_payload_structure" if self._was_cut else "no_content_length")
             ticket.grow_to(self.received_bytes)
         return piece
 

@@ -29,6 +29,7 @@ P = ParamSpec("P")
 
 RAW_CRASH_VERSION = 2
 _DAYS_AHEAD = 1
+_LONGEST_PROBE_SECONDS = 60.0
 _NO_WAITING = nullcontext()
 
 
@@ -65,26 +66,38 @@ class Rejected:
 
 
 class SaveRetries:
-    """How often storage is asked: after ``first_wait_seconds``, then twice as long … while ``budget_seconds`` last.
+    """When storage is asked: at once, then after ``first_wait_seconds``, twice as long … while ``budget_seconds`` last.
 
-    When all of that failed, storage is asked once per submission for ``pause_seconds``, so that nobody waits in vain.
+    When all of that failed, storage counts as down: it is not asked for ``pause_seconds``, then by one submission, and
+    so on until one succeeds. So a storage that hangs costs one waiting client now and then.
     """
 
     def __init__(self, *, budget_seconds: float, first_wait_seconds: float, pause_seconds: float) -> None:
         self._budget_seconds = budget_seconds
         self._first_wait_seconds = first_wait_seconds
         self._pause_seconds = pause_seconds
-        self._hurry_until = 0.0
+        self._lock = threading.Lock()
+        #: 0 when storage is not known to be down.
+        self._paused_until = 0.0
 
-    def waits(self) -> Iterator[float]:
-        """Give the seconds to wait before each further attempt."""
+    def attempts(self) -> Iterator[float]:
+        """Give the seconds to wait before each attempt; no attempt while storage is down. Then call `succeeded`."""
         started = time.monotonic()
-        if started >= self._hurry_until:
-            wait = self._first_wait_seconds
-            while time.monotonic() + wait - started < self._budget_seconds:
-                yield wait
-                wait *= 2
-        self._hurry_until = time.monotonic() + self._pause_seconds
+        with self._lock:
+            if started < self._paused_until:
+                return
+            is_probe = self._paused_until > 0
+            if is_probe:
+                self._paused_until = started + _LONGEST_PROBE_SECONDS
+        yield 0.0
+        wait = self._first_wait_seconds
+        while not is_probe and time.monotonic() + wait - started < self._budget_seconds:
+            yield wait
+            wait *= 2
+        self._paused_until = time.monotonic() + self._pause_seconds
+
+    def succeeded(self) -> None:
+        self._paused_until = 0.0
 
 
 class Collector:
@@ -210,19 +223,18 @@ class Collector:
     def _save(self, crash_id: str, report: CrashReport, raw_crash: dict[str, Any]) -> bool:
         """Save to storage, else to the spool. Give whether it was storage. Raises: Overloaded, StorageError."""
         dumps = {name: dump.content for name, dump in report.dumps.items()}
-        waits = self._retries.waits()
-        while True:
+        for wait in self._retries.attempts():
+            if wait:
+                self._metrics.count("retries", "save_crash_exception.count")
+                time.sleep(wait)
             try:
                 with self._turn(report):
                     self._timed("save", self._storage.save_raw_crash, crash_id, raw_crash, dumps)
-                return True
             except StorageError as exc:
                 log.warning("%s: storage did not take it: %s", crash_id, type(exc.__cause__ or exc).__name__)
-            wait = next(waits, None)
-            if wait is None:
-                break
-            self._metrics.count("retries", "save_crash_exception.count")
-            time.sleep(wait)
+            else:
+                self._retries.succeeded()
+                return True
         try:
             with self._turn(report):
                 self._spool.save(crash_id, raw_crash, dumps)

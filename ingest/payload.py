@@ -37,8 +37,8 @@ _JSON_MARK = re.compile(r'[\[{,]|"(?:[^"\\]++|\\.)*+(?:"|\Z)', re.DOTALL)
 _USUAL_ANNOTATION_BYTES = 512 * 1024
 #: A text takes up to four bytes for each byte sent (one character beyond the Basic Multilingual Plane is enough).
 _MEMORY_PER_BYTE = 4
-#: An empty list or object and its place in the one around it.
-_MEMORY_PER_JSON_MARK = 80
+#: An object of one value, and its place in the list or object around it.
+_MEMORY_PER_JSON_MARK = 250
 _CHARSETS = frozenset(aliases) | frozenset(aliases.values())
 _NOT_IN_DUMP_NAMES = re.compile(r"[^A-Za-z0-9_]+")
 
@@ -218,10 +218,9 @@ class _Builder:
     def _add_text(self, headers: PartHeaders, content: Piece) -> None:
         self._has_text = True
         name = headers.name
-        size = len(content) + len(name or "")
-        self._annotation_bytes += size
+        self._annotation_bytes += len(content) + len(name or "")
         if self._annotation_bytes > self._unchecked_bytes:
-            self._check_annotations(size, self._annotation_bytes)
+            self._check_annotations(len(content), self._annotation_bytes)
         if not name:
             if name is None:
                 self._note(_BAD_NAME_NOTE)

@@ -6,6 +6,7 @@ queueing a crash is mostly waiting, in which other threads run.
 
 from __future__ import annotations
 
+import errno
 import select
 import selectors
 import socket
@@ -27,6 +28,7 @@ _REFUSALS = {
     errors.LimitRequestLine: "414 URI Too Long",
 }
 _REFUSAL_BODY = b"Discarded=malformed_request"
+_SENDING_SECONDS = 3.0
 _LINGER_SECONDS = 2.0
 _LINGER_BYTES = 4 * 1024 * 1024
 _END_OF_HEAD = b"\r\n\r\n"
@@ -144,6 +146,21 @@ class ClientSocket(socket.socket):
         self._deadline = min(
             (self._deadline or 0) + received_bytes / self.minimum_rate, time.monotonic() + self.grace_seconds
         )
+
+    def sendall(self, data: Any, flags: int = 0, /) -> None:
+        """Send an answer; who does not read even a short one for some seconds has closed the connection for us."""
+        sent = 0
+        with suppress(BlockingIOError):
+            sent = super().send(data, flags | socket.MSG_DONTWAIT)
+        if sent == len(data):
+            return
+        self.settimeout(_SENDING_SECONDS)
+        try:
+            super().sendall(memoryview(data)[sent:], flags)
+        except TimeoutError:
+            raise BrokenPipeError(errno.EPIPE, "the client does not read its answer") from None
+        finally:
+            self.setblocking(True)
 
     def setblocking(self, flag: bool, /) -> None:
         """Do nothing once closed: gunicorn sets this while closing, and takes a failure for a second closing."""

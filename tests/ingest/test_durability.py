@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
@@ -207,8 +208,14 @@ class TestStorageDown:
         spool = s3_collector.var / "collector" / "spool"
         assert [path.name for path in spool.rglob("*") if path.is_file()] == ["lock"]
         wait_until(lambda: s3_collector.get("/__heartbeat__").status == 200)
-        after = s3_collector.send(valid(Notes="after")).crash_id
-        assert f"v1/dump/{after}" in s3.objects()
+        numbers = itertools.count()
+
+        def goes_to_storage_again() -> bool:
+            crash_id = s3_collector.send(valid(Notes=f"after {next(numbers)}")).crash_id
+            return f"v1/dump/{crash_id}" in s3.objects()
+
+        wait_until(goes_to_storage_again)
+        assert "0 are left" in moved(s3_collector)
 
     def test_a_mover_that_is_killed_while_it_saves_keeps_nothing_for_itself(
         self, s3_collector: CollectorProcess, s3: Bucket

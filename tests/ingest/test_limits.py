@@ -8,14 +8,16 @@ import re
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import MISSING, fields
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 
+from ingest import collector as collector_module
 from ingest.admission import Gate, Ticket
+from ingest.collector import SaveRetries
 from ingest.errors import Overloaded
 from ingest.limits import Limits
 from ingest.malformed import MalformedSamples
@@ -125,6 +127,29 @@ class TestSlowClients:
                 assert connection.recv(65536).startswith(b"HTTP/1.1 200 OK")
             assert collector.send(valid()).crash_id
 
+    def test_clients_that_read_no_answers_keep_nobody_waiting(
+        self, collector_database: str, tmp_path: Path
+    ) -> None:
+        few = {"COLLECTOR_WORKERS": "1", "COLLECTOR_THREADS": "2", "COLLECTOR_REQUESTS": "1"}
+        requests = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 60_000
+        with run_collector(tmp_path, collector_database, **few) as collector, ExitStack() as idle:
+            for _ in range(2):
+                connection = idle.enter_context(collector.connect())
+                connection.settimeout(0.2)
+                with suppress(TimeoutError, ConnectionError):  # at some time it takes no more
+                    connection.sendall(requests)
+            assert collector.send(valid()).crash_id
+
+    @pytest.mark.parametrize("path", ["/nope", "/__lbheartbeat__"])
+    def test_a_body_that_nobody_wants_ends_the_connection(
+        self, collector: CollectorProcess, path: str
+    ) -> None:
+        head = f"GET {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 9999999999\r\n\r\n"
+        with collector.connect() as connection:
+            connection.sendall(head.encode() + b"x")
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        assert b"Connection: close" in answer
+
     def test_submissions_sent_without_waiting_for_answers_are_each_taken_once(
         self, collector: CollectorProcess
     ) -> None:
@@ -178,6 +203,34 @@ class TestSlowClients:
             for at in range(0, len(request), 100_000):
                 connection.sendall(request[at : at + 100_000])
             assert read_response(connection).crash_id
+
+
+class TestRetries:
+    def retries(self) -> SaveRetries:
+        return SaveRetries(budget_seconds=1, first_wait_seconds=0.2, pause_seconds=5)
+
+    def test_storage_that_is_up_is_asked_again_within_the_budget(self) -> None:
+        assert list(self.retries().attempts()) == [0.0, 0.2, 0.4, 0.8]
+
+    def test_storage_that_is_down_is_not_asked_but_by_one_after_a_pause(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        now = 100.0
+        monkeypatch.setattr(collector_module.time, "monotonic", lambda: now)
+        retries = self.retries()
+        assert next(failing := retries.attempts()) == 0.0
+        now += 12  # it hung
+        assert list(failing) == []
+        assert list(retries.attempts()) == []
+        now += 6
+        assert next(probe := retries.attempts()) == 0.0
+        assert list(retries.attempts()) == []
+        assert list(probe) == []
+        now += 6
+        assert next(retries.attempts()) == 0.0
+        retries.succeeded()
+        assert next(retries.attempts()) == 0.0
+        assert next(retries.attempts()) == 0.0
 
 
 class TestManyClients:
