@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 from django.conf import settings
 from django.db import connection as django_connection
 
-from processing import crashid, queue
+from processing import crashid, outbox, queue
 from processing.storage import CrashStorage, get_storage
 from tests.processing.workerrules import MEETING_PLACE
 
@@ -53,6 +54,16 @@ def storage() -> Iterator[CrashStorage]:
     yield get_storage()
     shutil.rmtree(settings.CRASH_STORAGE["OPTIONS"]["root"], ignore_errors=True)
     get_storage.cache_clear()
+
+
+def make_indexer(stopping: threading.Event) -> threading.Thread:
+    """An indexer in a thread, to be started; it ends when ``stopping`` is set."""
+
+    def run() -> None:
+        outbox.run(stopping)
+        django_connection.close()
+
+    return threading.Thread(target=run)
 
 
 def damage(name: str) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from processing.models import Crash, QueuedCrash, SearchOutbox
 from processing.search import get_search
 from processing.search.base import IndexState, SearchBackend, SearchResult
 from processing.search.query import Query
-from tests.processing.conftest import damage
+from tests.processing.conftest import damage, make_indexer
 from tests.waiting import wait_until
 
 
@@ -61,6 +61,19 @@ class ListSearch(SearchBackend):
 
     def state(self) -> IndexState:
         return IndexState(exists=True, outdated=False, documents=len(self.taken))
+
+
+@contextlib.contextmanager
+def indexing() -> Iterator[None]:
+    """Run the indexer in a thread of its own meanwhile."""
+    stopping = threading.Event()
+    indexer = make_indexer(stopping)
+    indexer.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        indexer.join()
 
 
 @pytest.fixture
@@ -229,24 +242,13 @@ def test_a_running_indexer_takes_what_comes_through_an_outage_and_tends_the_ledg
     search, processed, monkeypatch
 ):
     monkeypatch.setattr(outbox, "REST_SECONDS", 0.05)
-    stopping = threading.Event()
-
-    def run() -> None:
-        outbox.run(stopping)
-        django_connection.close()
-
-    indexer = threading.Thread(target=run)
-    indexer.start()
-    try:
+    with indexing():
         first = processed()
         wait_until(lambda: first in search.taken)
         search.down = True
         second = processed()
         search.down = False
         wait_until(lambda: second in search.taken)
-    finally:
-        stopping.set()
-        indexer.join()
     assert outbox.drain() == 0
 
 
@@ -295,23 +297,12 @@ def test_a_running_indexer_queues_again_and_again_what_is_on_nobodys_list(
     monkeypatch.setattr(verification, "PAUSE_SHARE", 0)
     lost, unknown = collect(), crashid.create()
     connection.execute("DELETE FROM processing_queuedcrash")
-    stopping = threading.Event()
-
-    def run() -> None:
-        outbox.run(stopping)
-        django_connection.close()
-
-    indexer = threading.Thread(target=run)
-    indexer.start()
-    try:
+    with indexing():
         wait_until(lambda: set(QueuedCrash.objects.values_list("crash_id", flat=True)) == {lost})
         with monkeypatch.context() as outage:
             outage.setattr(storage, "list_crash_ids", _away)
             storage.save_raw_crash(unknown, {"ProductName": "WaterWolf"}, {})
         wait_until(lambda: set(QueuedCrash.objects.values_list("crash_id", flat=True)) == {lost, unknown})
-    finally:
-        stopping.set()
-        indexer.join()
     assert ledger.equation().unexplained == 0
 
 

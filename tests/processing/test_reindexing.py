@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from django.conf import settings as settings_of_django
 from django.core.management import call_command
-from django.db import connection as django_connection
 
 from processing import crashid, outbox, reindexing
 from processing.errors import SearchError, StorageError
@@ -22,6 +21,7 @@ from processing.search import SearchBackend, get_search
 from processing.search.query import Query
 from processing.search.tantivy_folder import IndexFolder
 from processing.search.tantivy_layout import Layout
+from tests.processing.conftest import make_indexer
 from tests.waiting import wait_until
 
 
@@ -62,12 +62,7 @@ def processed(storage, transactional_db):
 def indexer(search: SearchBackend) -> Iterator[threading.Thread]:
     """An indexer, to be started; ended afterwards."""
     stopping = threading.Event()
-
-    def run() -> None:
-        outbox.run(stopping)
-        django_connection.close()
-
-    thread = threading.Thread(target=run)
+    thread = make_indexer(stopping)
     yield thread
     stopping.set()
     if thread.ident is not None:
