@@ -64,11 +64,12 @@ def _without_crumbs(read: Read) -> Read:
     """Wait for 16 KB where a client sends a few bytes at a time: the smallest piece costs as much as a large one."""
 
     def gathered(size: int) -> Piece:
+        enough = min(_CRUMB_BYTES, size)
         piece = read(size)
-        if not piece or len(piece) >= min(_CRUMB_BYTES, size):
+        if not piece or len(piece) >= enough:
             return piece
         crumbs = bytearray(piece)
-        while len(crumbs) < min(_CRUMB_BYTES, size) and (piece := read(size - len(crumbs))):
+        while len(crumbs) < enough and (piece := read(size - len(crumbs))):
             crumbs += piece
         return crumbs
 
