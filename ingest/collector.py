@@ -16,6 +16,7 @@ from ingest.conditions import as_text
 from ingest.deduplication import RecentReports
 from ingest.errors import MalformedPayload, Overloaded
 from ingest.metrics import Metrics
+from ingest.outage import Outage
 from ingest.payload import CrashReport
 from ingest.publisher import Publisher
 from ingest.spool import Spool
@@ -29,7 +30,6 @@ P = ParamSpec("P")
 
 RAW_CRASH_VERSION = 2
 _DAYS_AHEAD = 1
-_LONGEST_PROBE_SECONDS = 60.0
 _NO_WAITING = nullcontext()
 
 
@@ -68,36 +68,30 @@ class Rejected:
 class SaveRetries:
     """When storage is asked: at once, then after ``first_wait_seconds``, twice as long … while ``budget_seconds`` last.
 
-    When all of that failed, storage counts as down: it is not asked for ``pause_seconds``, then by one submission, and
-    so on until one succeeds. So a storage that hangs costs one waiting client now and then.
+    When all of that failed, storage is down: then one submission now and then asks it once (see `Outage`), until one
+    succeeds.
     """
 
     def __init__(self, *, budget_seconds: float, first_wait_seconds: float, pause_seconds: float) -> None:
         self._budget_seconds = budget_seconds
         self._first_wait_seconds = first_wait_seconds
-        self._pause_seconds = pause_seconds
-        self._lock = threading.Lock()
-        #: 0 when storage is not known to be down.
-        self._paused_until = 0.0
+        self._outage = Outage(pause_seconds=pause_seconds)
 
     def attempts(self) -> Iterator[float]:
         """Give the seconds to wait before each attempt; no attempt while storage is down. Then call `succeeded`."""
         started = time.monotonic()
-        with self._lock:
-            if started < self._paused_until:
-                return
-            is_probe = self._paused_until > 0
-            if is_probe:
-                self._paused_until = started + _LONGEST_PROBE_SECONDS
+        is_trial = self._outage.lasts
+        if not self._outage.may_try():
+            return
         yield 0.0
         wait = self._first_wait_seconds
-        while not is_probe and time.monotonic() + wait - started < self._budget_seconds:
+        while not is_trial and time.monotonic() + wait - started < self._budget_seconds:
             yield wait
             wait *= 2
-        self._paused_until = time.monotonic() + self._pause_seconds
+        self._outage.failed()
 
     def succeeded(self) -> None:
-        self._paused_until = 0.0
+        self._outage.succeeded()
 
 
 class Collector:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import queue as queues
-import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,6 +12,7 @@ import psycopg
 import psycopg.conninfo
 from psycopg.abc import PQGen
 
+from ingest.outage import Outage
 from processing import crashid, queue
 from processing.errors import QueueError
 
@@ -68,10 +67,8 @@ class Publisher:
     """Publishes from any number of threads of one process, over at most ``connections`` connections.
 
     Args: ``database`` are libpq's parameters (host, dbname, …); ``timeout_seconds`` bounds connecting, waiting for a
-    free connection, and a statement, each (libpq takes no less than 2 for connecting). After a failure nothing is tried
-    for ``pause_seconds``; then one crash at a time is, with a pause after each failure, until one is entered. So a
-    database that hangs keeps those waiting who came before its first failure, and from then on one client at a time.
-    With a pause of 0 every crash is tried.
+    free connection, and a statement, each (libpq takes no less than 2 for connecting); ``pause_seconds`` is that of
+    `Outage`.
     """
 
     def __init__(
@@ -87,11 +84,7 @@ class Publisher:
             },
         )
         self._timeout_seconds = timeout_seconds
-        self._pause_seconds = pause_seconds
-        #: By the monotonic clock; 0 while the database works.
-        self._paused_until = 0.0
-        #: Held by whoever finds out whether a database that has failed works again.
-        self._probe = threading.Lock()
+        self._outage = Outage(pause_seconds=pause_seconds)
         self._idle: queues.SimpleQueue[_Place] = queues.SimpleQueue()
         for _ in range(connections):
             self._idle.put(_Place(conninfo, timeout_seconds))
@@ -101,21 +94,15 @@ class Publisher:
 
         Raises: QueueError when that cannot be done now.
         """
-        with self._turn(crash_id), self._place() as place:
-            was_open = place.is_open
-            try:
-                place.connection().acceptor.accept(
-                    crash_id=crash_id, product=product, received_at=received_at
-                )
-            except QueueError as exc:
-                if not was_open or isinstance(exc.__cause__, psycopg.errors._WaitTimeout):
-                    raise
-                # A restarted server leaves connections that only look open: once more, with a new one.
-                self._forget_connections()
-                place.close()
-                place.connection().acceptor.accept(
-                    crash_id=crash_id, product=product, received_at=received_at
-                )
+        if not self._outage.may_try():
+            raise QueueError(f"{crash_id}: the database did not answer a moment ago")
+        try:
+            self._enter(crash_id, product, received_at)
+        except QueueError:
+            self._forget_connections()
+            self._outage.failed()
+            raise
+        self._outage.succeeded()
 
     def check(self) -> None:
         """Prove that a crash could be entered now, by entering one of today's and taking it back.
@@ -144,48 +131,33 @@ class Publisher:
     def close(self) -> None:
         self._forget_connections()
 
-    @contextmanager
-    def _turn(self, crash_id: str) -> Iterator[None]:
-        """Let everybody in while the database works, else one at a time after each pause; see which it is.
-
-        Raises: QueueError when it is not this crash's turn.
-        """
-        is_probe = self._paused_until > 0
-        if is_probe and not self._may_probe():
-            raise QueueError(f"{crash_id}: the database did not answer a moment ago")
-        try:
-            yield
-        except QueueError:
-            self._forget_connections()
-            if self._pause_seconds:
-                self._paused_until = time.monotonic() + self._pause_seconds
-            raise
-        else:
-            self._paused_until = 0.0
-        finally:
-            if is_probe:
-                self._probe.release()
-
-    def _may_probe(self) -> bool:
-        """Tell whether the pause is over and nobody else probes; then the caller holds `_probe`."""
-        if not self._probe.acquire(blocking=False):
-            return False
-        # Only now: who held it a moment ago may have begun another pause.
-        if time.monotonic() >= self._paused_until:
-            return True
-        self._probe.release()
-        return False
+    def _enter(self, crash_id: str, product: str, received_at: datetime) -> None:
+        with self._place() as place:
+            was_open = place.is_open
+            try:
+                place.connection().acceptor.accept(
+                    crash_id=crash_id, product=product, received_at=received_at
+                )
+            except QueueError as exc:
+                if not was_open or isinstance(exc.__cause__, psycopg.errors._WaitTimeout):
+                    raise
+                # A restarted server leaves connections that only look open: once more, with a new one.
+                self._forget_connections()
+                place.close()
+                place.connection().acceptor.accept(
+                    crash_id=crash_id, product=product, received_at=received_at
+                )
 
     @contextmanager
     def _place(self) -> Iterator[_Place]:
         """Give a place for oneself; what fails closes its connection. Raises: QueueError when none becomes free."""
-        paused_until = self._paused_until
+        began_in_outage = self._outage.lasts
         try:
             place = self._idle.get(timeout=self._timeout_seconds)
         except queues.Empty:
             raise QueueError("every connection to the database is busy") from None
         try:
-            if self._paused_until > paused_until:
+            if self._outage.lasts and not began_in_outage:
                 raise QueueError("the database has failed others while this one waited for a connection")
             yield place
         except BaseException:
