@@ -30,9 +30,14 @@ _MEDIA_TYPES = ("multipart/form-data", "multipart/mixed")
 _LONGEST_BOUNDARY = 70
 _LONGEST_DUMP_NAME = 30
 _DEEPEST_JSON = 100
+#: Reading and writing a number takes time by the square of its digits. None that anybody counts has so many.
+_MOST_DIGITS = 100
+#: What Python itself reads as a number, and so what the field's collectors took.
+_MOST_DIGITS_OF_A_TEXT = 4300
 _MOST_JSON_MARKS = 300_000
-#: A comma, an opening bracket, or a whole string; never looked at again once it has matched, so this takes linear time.
-_JSON_MARK = re.compile(r'[\[{,]|"(?:[^"\\]++|\\.)*+(?:"|\Z)', re.DOTALL)
+#: A comma, an opening bracket, or a whole string, also one that does not end. From each quotation mark on there is a
+#: match, and what has matched is not looked at again, so this takes linear time.
+_JSON_MARK = re.compile(r'[\[{,]|"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 #: No real report's annotations take more. Those that do are handled one after the other.
 _USUAL_ANNOTATION_BYTES = 512 * 1024
 #: A text takes up to four bytes for each byte sent (one character beyond the Basic Multilingual Plane is enough).
@@ -337,14 +342,16 @@ def _together(pieces: list[memoryview]) -> bytes | memoryview:
 def parse_json_annotations(text: bytes) -> dict[str, Any]:
     """Read annotations that came as one JSON object.
 
-    ``NaN`` and infinities, which JSON does not know, become texts.
-    Raises: MalformedPayload ``invalid_json`` (also for more than 100 levels, or for several 100,000 values) or
-    ``invalid_json_value`` (not an object).
+    ``NaN`` and infinities, which JSON does not know, become texts, and so do whole numbers of more than 100 digits.
+    Raises: MalformedPayload ``invalid_json`` (also for more than 100 levels, for several 100,000 values, or for a whole
+    number of more than 4,300 digits) or ``invalid_json_value`` (not an object).
     """
     if _has_many_values(text):
         raise MalformedPayload("invalid_json")
     try:
-        annotations = json.loads(text, parse_constant=str, parse_float=_finite_or_text)
+        annotations = json.loads(
+            text, parse_constant=str, parse_float=_finite_or_text, parse_int=_short_or_text
+        )
     except (ValueError, RecursionError):
         raise MalformedPayload("invalid_json") from None
     if not isinstance(annotations, dict):
@@ -377,6 +384,15 @@ def _json_marks(text: bytes) -> int:
 def _finite_or_text(digits: str) -> float | str:
     number = float(digits)
     return number if math.isfinite(number) else digits
+
+
+def _short_or_text(digits: str) -> int | str:
+    """Raises: ValueError."""
+    if len(digits) <= _MOST_DIGITS:
+        return int(digits)
+    if len(digits) > _MOST_DIGITS_OF_A_TEXT:
+        raise ValueError("a number of too many digits")
+    return digits
 
 
 def _is_deeper(value: Any, levels: int) -> bool:

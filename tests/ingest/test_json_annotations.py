@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from ingest.errors import MalformedPayload
-from ingest.payload import parse_json_annotations
+from ingest.payload import _has_many_values, parse_json_annotations
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,25 @@ def test_a_long_text_is_one_value_whatever_it_holds(text: str) -> None:
 def test_what_is_no_json_is_refused_all_the_same(text: bytes) -> None:
     with pytest.raises(MalformedPayload, match="invalid_json"):
         parse_json_annotations(text)
+
+
+@pytest.mark.parametrize("end", ["", "\\"], ids=["in a string", "behind a backslash"])
+def test_a_string_that_does_not_end_is_looked_at_once(end: str) -> None:
+    """If it were no whole, what follows each quotation mark in it would be read again."""
+    text = '{"a":"' + '\\"' * 5 + "[" * 300_001 + end
+    assert not _has_many_values(text.encode())
+
+
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_whole_numbers_of_many_digits_become_texts_and_of_far_too_many_are_refused(sign: str) -> None:
+    """Both reading and writing one takes time by the square of its digits."""
+    for digits in (1, 17, 90):
+        assert parse_json_annotations(f'{{"a":{sign}{"7" * digits}}}'.encode()) == {
+            "a": int(sign + "7" * digits)
+        }
+    for digits in (101, 4200):
+        assert parse_json_annotations(f'{{"a":[{sign}{"7" * digits}]}}'.encode()) == {
+            "a": [sign + "7" * digits]
+        }
+    with pytest.raises(MalformedPayload, match="invalid_json"):
+        parse_json_annotations(f'{{"a":{sign}{"7" * 4301}}}'.encode())
