@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import IO, Any, cast
+from types import ModuleType
+from typing import Any, cast
 
 from zlib_ng import zlib_ng
 
@@ -20,9 +22,9 @@ Read = Callable[[int], Piece]
 PIECE_BYTES = 128 * 1024
 _CRUMB_BYTES = 16 * 1024
 _GZIP_MAGIC = b"\x1f\x8b"
-#: Each member costs as much as 400 bytes of usual gzip data, even when it takes 20 bytes and gives none.
-_MOST_GZIP_MEMBERS = 1000
-_ZSTD_WINDOW_BYTES = 8 * 1024 * 1024
+#: Members of gzip and frames of zstd, each of which costs as much as 400 bytes of usual data, even when it gives none.
+_MOST_MEMBERS = 1000
+_ZSTD_WINDOW_LOG = 23
 _InflateError = cast("type[Exception]", zlib_ng.error)  # declared there as an exception, not as its type
 
 
@@ -40,9 +42,9 @@ def pieces(
 
     Args: ``encoding`` is the header's value: none, ``identity``, ``gzip``, ``x-gzip``, ``deflate`` or ``zstd``, in any
     case; ``announced_bytes`` is the length of the body as it is sent, 0 when it is not known.
-    Raises: UnsupportedEncoding at once for another one; while reading MalformedPayload ``bad_gzip`` (also for more than
-    1,000 members), ``bad_deflate`` or ``bad_zstd`` for a body that is not what it says, PayloadTooLarge for one that
-    grows too large, and what ``read`` raises.
+    Raises: UnsupportedEncoding at once for another one; while reading MalformedPayload ``bad_gzip``, ``bad_deflate`` or
+    ``bad_zstd`` for a body that is not what it says, is cut short, or has more than 1,000 members or frames,
+    PayloadTooLarge for one that grows too large, and what ``read`` raises.
     """
     encoding = encoding.strip().lower()
     read = _without_crumbs(read)
@@ -51,9 +53,23 @@ def pieces(
         return iter(partial(read, piece_bytes), b"")
     try:
         decode = _DECODERS[encoding]
-    except KeyError:
+        if decode is _unzstd:
+            load_zstd()
+    except (KeyError, ImportError):
         raise UnsupportedEncoding("the body's Content-Encoding is not one of gzip, deflate, zstd") from None
     return _bounded(lambda source: decode(source, piece_bytes), read, limits, clock or Clock())
+
+
+def load_zstd() -> ModuleType:
+    """Load Python's module for zstd: with the first such body, for most collectors never see one.
+
+    Raises: ImportError when this Python was built without it.
+    """
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd
+    return zstd
 
 
 def is_compressed(encoding: str) -> bool:
@@ -106,7 +122,7 @@ def _bounded(
 def _gunzip(read: Read, piece_bytes: int) -> Iterator[Piece]:
     """All members of a gzip stream; what follows the last one is ignored, as the field's collectors do."""
     data = read(piece_bytes)
-    for _ in range(_MOST_GZIP_MEMBERS):
+    for _ in range(_MOST_MEMBERS):
         member = zlib_ng.decompressobj(zlib_ng.MAX_WBITS | 16)
         yield from _inflate(member, data, read, piece_bytes, "bad_gzip")
         data = member.unused_data
@@ -150,25 +166,35 @@ def _skip_rest(read: Read) -> None:
         pass
 
 
-class _Source:
-    """A reading function as the file that zstandard wants."""
-
-    def __init__(self, read: Read) -> None:
-        self.read = read
-
-
 def _unzstd(read: Read, piece_bytes: int) -> Iterator[Piece]:
-    import zstandard  # loaded with the first such body: most collectors never see one
-
-    decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_BYTES)
+    """All frames of a zstd stream, one of which it has at least, and nothing else."""
+    zstd = load_zstd()
+    options = {zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG}
+    data = read(piece_bytes)
     try:
-        with decompressor.stream_reader(
-            cast("IO[bytes]", _Source(read)), read_size=piece_bytes, read_across_frames=True
-        ) as stream:
-            while piece := stream.read(piece_bytes):
-                yield piece
-    except zstandard.ZstdError:
+        for _ in range(_MOST_MEMBERS):
+            frame = zstd.ZstdDecompressor(options=options)
+            yield from _unzstd_frame(frame, data, read, piece_bytes)
+            data = frame.unused_data or read(piece_bytes)
+            if not data:
+                return
+    except zstd.ZstdError:
         raise MalformedPayload("bad_zstd") from None
+    raise MalformedPayload("bad_zstd")
+
+
+def _unzstd_frame(frame: Any, data: Piece, read: Read, piece_bytes: int) -> Iterator[Piece]:
+    while True:
+        piece = frame.decompress(data, piece_bytes)
+        if piece:
+            yield piece
+        if frame.eof:
+            return
+        data = b""
+        if frame.needs_input:
+            data = read(piece_bytes)
+            if not data:
+                raise MalformedPayload("bad_zstd")
 
 
 _DECODERS: dict[str, Callable[[Read, int], Iterator[Piece]]] = {

@@ -10,16 +10,16 @@ import tracemalloc
 import zlib
 
 import pytest
-import zstandard
 
 from ingest import decoding
-from ingest.decoding import PIECE_BYTES
+from ingest.decoding import PIECE_BYTES, load_zstd
 from ingest.errors import ClientTimeout, MalformedPayload, PayloadTooLarge, UnsupportedEncoding
 from ingest.limits import Limits
 from tests.ingest.make_limits import make_limits
 from tests.ingest.process import CollectorProcess, read_response
 from tests.ingest.reports import Request, valid
 
+zstd = load_zstd()
 TEXT = b"".join(b"annotation %d of many, " % number for number in range(20_000))
 
 
@@ -52,12 +52,20 @@ def bare_deflate(data: bytes) -> bytes:
     return stream.compress(data) + stream.flush()
 
 
+def zstd_with_window(log_bytes: int) -> bytes:
+    """Give a zstd stream of TEXT that asks for so large a window, since it does not say how long it is."""
+    stream = zstd.ZstdCompressor(options={zstd.CompressionParameter.window_log: log_bytes})
+    return stream.compress(TEXT, stream.FLUSH_BLOCK) + stream.flush()
+
+
 def gzip_with(flags: int, fields: bytes) -> bytes:
     """Give a gzip stream of TEXT whose header has these flags and fields (RFC 1952, section 2.3)."""
     return b"\x1f\x8b\x08%c\0\0\0\0\0\3" % flags + fields + GZIP[10:]
 
 
 GZIP = gzip.compress(TEXT)
+#: A frame of three bytes for somebody else (RFC 8878, section 3.1.2).
+SKIPPABLE = b"\x50\x2a\x4d\x18\x03\0\0\0abc"
 FULL_HEADER = b"\x1f\x8b\x08\x1e\0\0\0\0\0\3\x05\0extraname\0comment\0"
 HEADERS = {
     "extra": gzip_with(0x04, b"\x05\0extra"),
@@ -91,8 +99,8 @@ class TestUsualBodies:
             ("X-GZip", GZIP),
             ("deflate", zlib.compress(TEXT)),
             ("deflate", bare_deflate(TEXT)),
-            ("zstd", zstandard.compress(TEXT)),
-            ("zstd", zstandard.compress(TEXT[:100]) + zstandard.compress(TEXT[100:])),
+            ("zstd", zstd.compress(TEXT)),
+            ("zstd", zstd.compress(TEXT[:100]) + zstd.compress(TEXT[100:])),
         ],
         ids=["none", "identity", "gzip", "x-gzip", "deflate", "bare deflate", "zstd", "two zstd frames"],
     )
@@ -102,7 +110,7 @@ class TestUsualBodies:
     @pytest.mark.parametrize("encoding", ["", "gzip", "deflate", "zstd"])
     def test_one_that_fits_in_memory_comes_as_one_piece(self, encoding: str) -> None:
         data = random.Random(1).randbytes(400_000) + bytes(300_000)
-        compress = {"gzip": gzip.compress, "deflate": zlib.compress, "zstd": zstandard.compress}
+        compress = {"gzip": gzip.compress, "deflate": zlib.compress, "zstd": zstd.compress}
         body = compress[encoding](data) if encoding else data
         limits = make_limits(memory_bytes=1_000_000)
         for announced, pieces in ((len(body), 1), (0, 6)):
@@ -147,18 +155,26 @@ class TestBrokenBodies:
     def test_gzip_that_is_broken_is_refused(self, case: str, piece_bytes: int) -> None:
         assert refusal("gzip", BROKEN[case], piece_bytes) == "bad_gzip"
 
-    def test_gzip_and_deflate_that_are_cut_anywhere_are_refused(self) -> None:
-        for encoding, body in (("gzip", gzip.compress(TEXT[:300])), ("deflate", zlib.compress(TEXT[:300]))):
-            for length in range(len(body)):
-                assert refusal(encoding, body[:length]) == f"bad_{encoding}"
+    def test_streams_that_are_cut_anywhere_are_refused(self) -> None:
+        data = TEXT[:300]
+        for encoding, body in (
+            ("gzip", gzip.compress(data)),
+            ("deflate", zlib.compress(data)),
+            ("deflate", bare_deflate(data)),
+            ("zstd", zstd.compress(data)),
+            ("zstd", zstd.compress(data, options={zstd.CompressionParameter.checksum_flag: 1})),
+        ):
+            assert decoded(encoding, body) == data
+            for piece_bytes in (1, 65_536):
+                refusals = {refusal(encoding, body[:length], piece_bytes) for length in range(len(body))}
+                assert refusals == {f"bad_{encoding}"}
 
     def test_zstd_that_is_broken_or_wants_a_large_window_is_refused(self) -> None:
-        whole = zstandard.ZstdCompressor(write_checksum=True).compress(TEXT)
+        whole = zstd.compress(TEXT, options={zstd.CompressionParameter.checksum_flag: 1})
         assert refusal("zstd", whole[:-1] + b"?") == "bad_zstd"
         assert refusal("zstd", TEXT) == "bad_zstd"
-        large = zstandard.ZstdCompressionParameters(window_log=24)
-        writer = zstandard.ZstdCompressor(compression_params=large).compressobj()
-        assert refusal("zstd", writer.compress(TEXT) + writer.flush()) == "bad_zstd"
+        assert decoded("zstd", zstd_with_window(23)) == TEXT
+        assert refusal("zstd", zstd_with_window(24)) == "bad_zstd"
 
     @pytest.mark.parametrize("magic", range(0xFD2FB522, 0xFD2FB528))
     def test_zstd_from_before_its_format_was_settled_is_refused(self, magic: int) -> None:
@@ -180,11 +196,31 @@ class TestMembers:
         assert decoded("gzip", member * 1000) == b"x" * 1000
         assert refusal("gzip", member * 1001) == "bad_gzip"
 
-    def test_a_flood_of_empty_members_is_not_read_to_its_end(self) -> None:
-        wire = Wire(gzip.compress(b"") * 500_000)
-        with pytest.raises(MalformedPayload, match="bad_gzip"):
-            list(decoding.pieces("gzip", wire.read, make_limits()))
+    def test_so_are_a_thousand_frames_of_zstd(self) -> None:
+        frame = zstd.compress(b"x")
+        assert decoded("zstd", frame * 1000) == b"x" * 1000
+        assert refusal("zstd", frame * 1001) == "bad_zstd"
+
+    @pytest.mark.parametrize(
+        ("encoding", "member"),
+        [("gzip", gzip.compress(b"")), ("zstd", zstd.compress(b"")), ("zstd", SKIPPABLE)],
+        ids=["gzip members", "zstd frames", "skippable zstd frames"],
+    )
+    def test_a_flood_of_empty_ones_is_not_read_to_its_end(self, encoding: str, member: bytes) -> None:
+        wire = Wire(member * 500_000)
+        with pytest.raises(MalformedPayload, match=f"bad_{encoding}"):
+            list(decoding.pieces(encoding, wire.read, make_limits()))
         assert wire.taken <= PIECE_BYTES
+
+    def test_zstd_frames_that_are_to_be_skipped_are(self) -> None:
+        body = SKIPPABLE + zstd.compress(TEXT[:9]) + SKIPPABLE + zstd.compress(TEXT[9:]) + SKIPPABLE
+        assert decoded("zstd", body, 1) == decoded("zstd", body) == TEXT
+
+    def test_a_zstd_frame_that_is_cut_behind_a_whole_one_is_refused(self) -> None:
+        whole, second = zstd.compress(TEXT), zstd.compress(b"more")
+        for length in range(1, len(second)):
+            assert refusal("zstd", whole + second[:length]) == "bad_zstd"
+        assert refusal("zstd", whole + SKIPPABLE[:-1]) == "bad_zstd"
 
     @pytest.mark.parametrize("rest", [b"\x1f", b"\0" * 600_000, b"\x1f\x8a" * 300_000])
     @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
@@ -218,7 +254,7 @@ class TestBombs:
     @pytest.mark.parametrize("encoding", ["gzip", "deflate", "zstd"])
     def test_they_are_left_as_soon_as_they_have_grown_too_large(self, encoding: str) -> None:
         zeros = bytes(50_000_000)
-        compress = {"gzip": gzip.compress, "deflate": zlib.compress, "zstd": zstandard.compress}[encoding]
+        compress = {"gzip": gzip.compress, "deflate": zlib.compress, "zstd": zstd.compress}[encoding]
         wire = Wire(compress(zeros), 1000)
         seen = 0
         with pytest.raises(PayloadTooLarge, match="compression_ratio"):
