@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -19,6 +20,10 @@ log = getLogger(__name__)
 
 #: For how long a file may be put off; a later time than that comes from a clock that was set back.
 LONGEST_DELAY_SECONDS = 900.0
+
+
+class NotAFile(Exception):
+    """What lies at a path is no regular file, so no collector has written it: a folder, a link, a pipe, a device."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +50,12 @@ class Claim:
     def set_aside(self, folder: Path) -> None:
         """Keep the file in another folder, where no mover looks."""
         with _writing(self.path):
-            folder.mkdir(mode=0o700, exist_ok=True)
-            kept = folder / self.path.name
-            if kept.exists():
-                kept = folder / f"{self.path.stem}-{secrets.token_hex(4)}{self.path.suffix}"
             if self._is_there():
-                self.path.rename(kept)
+                move_aside(self.path, folder)
+
+    def content(self, most_bytes: int) -> bytes:
+        """Give what the file begins with. Raises: OSError."""
+        return os.pread(self.descriptor, most_bytes, 0)
 
     def put_off(self, seconds: float) -> None:
         """Have nobody claim the file for so long; that is kept as the time of its last change, so every mover knows."""
@@ -61,7 +66,7 @@ class Claim:
         os.close(self.descriptor)
 
     def _is_there(self) -> bool:
-        return os.path.samestat(self.path.stat(), os.fstat(self.descriptor))
+        return os.path.samestat(self.path.lstat(), os.fstat(self.descriptor))
 
     def __enter__(self) -> Claim:
         return self
@@ -73,10 +78,12 @@ class Claim:
 def claim(path: Path, crash_id: str) -> Claim | None:
     """Take a file for this process alone. Give None when it is gone, put off, unreadable, or somebody else's.
 
-    Raises: StorageError when files cannot be locked there.
+    Raises: NotAFile; StorageError when files cannot be locked there.
     """
     try:
-        return None if is_put_off(path.stat()) else _open_and_lock(path, crash_id)
+        status = path.lstat()  # before it is opened, for that alone may do something to a device
+        _require_file(status)
+        return None if is_put_off(status) else _open_and_lock(path, crash_id)
     except FileNotFoundError:  # whoever had it before has moved it
         return None
     except OSError as exc:
@@ -87,17 +94,36 @@ def claim(path: Path, crash_id: str) -> Claim | None:
 
 
 def _open_and_lock(path: Path, crash_id: str) -> Claim | None:
-    """Raises: StorageError when files cannot be locked there; OSError when this one cannot be opened or looked at."""
+    """Raises: StorageError when files cannot be locked there; OSError when this one cannot be opened or looked at.
+
+    Should something else have come to the path, it is not followed nor waited for: opening a pipe waits for its writer.
+    """
     with ExitStack() as unless_claimed:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         unless_claimed.callback(os.close, descriptor)
+        _require_file(os.fstat(descriptor))
         if not _lock(descriptor, path):
             return None
         status = os.fstat(descriptor)
-        if is_put_off(status) or not os.path.samestat(path.stat(), status):
+        if is_put_off(status) or not os.path.samestat(path.lstat(), status):
             return None
         unless_claimed.pop_all()
         return Claim(crash_id, path, status.st_size, descriptor)
+
+
+def move_aside(path: Path, folder: Path) -> None:
+    """Move whatever lies at a path to a folder, where nothing is written over. Raises: OSError."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    kept = folder / path.name
+    if os.path.lexists(kept):
+        kept = folder / f"{path.stem}-{secrets.token_hex(4)}{path.suffix}"
+    path.rename(kept)
+
+
+def _require_file(status: os.stat_result) -> None:
+    """Raises: NotAFile."""
+    if not stat.S_ISREG(status.st_mode):
+        raise NotAFile
 
 
 def is_put_off(status: os.stat_result) -> bool:

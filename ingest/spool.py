@@ -12,6 +12,7 @@ import math
 import os
 import secrets
 import shutil
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -36,6 +37,8 @@ log = getLogger(__name__)
 #: What the folders are called in which a mover has copies of dumps for the moment.
 _COPIES = "moving-"
 _COPY_BYTES = 256 * 1024
+#: The longest product takes a third of that.
+_LONGEST_NOTE_BYTES = 4096
 #: No writer of a temporary file is silent for so long.
 LEFTOVER_SECONDS = 3600.0
 _SIZE_KNOWN_SECONDS = 2.0
@@ -181,18 +184,32 @@ class Spool:
         """Take, one after the other, the crashes of a folder whose turn it is and that nobody else moves."""
         for path in _paths(folder):
             crash_id = path.name.removesuffix(keys.UNIT_SUFFIX)
-            if path.suffix == keys.UNIT_SUFFIX and crashid.is_valid(crash_id):
-                claim = claims.claim(path, crash_id)
-                if claim is not None:
-                    yield claim
+            if path.suffix != keys.UNIT_SUFFIX or not crashid.is_valid(crash_id):
+                continue
+            if path != self._crash_path(crash_id):
+                self._set_aside(path, crash_id, "it is not in the folder that its name says")
+            elif (claim := self._claim(path, crash_id)) is not None:
+                yield claim
 
     def claim_notes(self) -> Iterator[Claim]:
         """Take, one after the other, the notes whose turn it is and that nobody else publishes."""
         for path in _paths(self._unpublished):
-            if crashid.is_valid(path.name):
-                claim = claims.claim(path, path.name)
-                if claim is not None:
-                    yield claim
+            if crashid.is_valid(path.name) and (claim := self._claim(path, path.name)) is not None:
+                yield claim
+
+    def _claim(self, path: Path, crash_id: str) -> Claim | None:
+        """Raises: StorageError when files cannot be locked there."""
+        try:
+            return claims.claim(path, crash_id)
+        except claims.NotAFile:
+            self._set_aside(path, crash_id, "it is no regular file")
+            return None
+
+    def _set_aside(self, path: Path, crash_id: str, why: str) -> None:
+        """Move something that no collector has put there to where no mover looks."""
+        with suppress(OSError):  # another mover has just done it, or the disk is read-only, which others say
+            claims.move_aside(path, self.damaged)
+            log.error("%s: %s; it is kept in the spool's folder %s", crash_id, why, self.damaged.name)
 
     @contextmanager
     def dumps(self, claim: Claim, *, in_memory: bool) -> Iterator[dict[str, Dump]]:
@@ -226,7 +243,7 @@ class Spool:
     def read_note(self, claim: Claim) -> Note | None:
         """Give what a note says; None when it cannot be read."""
         try:
-            note = json.loads(claim.path.read_text())
+            note = json.loads(claim.content(_LONGEST_NOTE_BYTES))
             return Note(str(note["product"]), datetime.fromisoformat(note["received_at"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
@@ -330,5 +347,6 @@ def _remove_old(paths: Iterable[Path], older_than_seconds: float) -> None:
     limit = time.time() - older_than_seconds
     for path in paths:
         with suppress(OSError):  # its writer has just finished
-            if path.stat().st_mtime <= limit:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            status = path.lstat()
+            if status.st_mtime <= limit:
+                shutil.rmtree(path) if stat.S_ISDIR(status.st_mode) else path.unlink()

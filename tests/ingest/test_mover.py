@@ -7,9 +7,11 @@ import json
 import logging
 import os
 import shutil
+import socket
+import stat
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, chdir, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -360,6 +362,112 @@ class TestWhatIsDamaged:
         assert run_once(spool, storage, queue) == Moved(published=1, damaged=1)
         assert queue.published == [known]
         assert (spool.damaged / unknown).read_text() == text
+
+
+def make_pipe(path: Path, made: ExitStack) -> None:
+    """Whoever opens it to read gets an empty file; so who should not do that does not hang, either."""
+    os.mkfifo(path)
+    other_name = path.with_name(f".{path.name}")
+    other_name.hardlink_to(path)
+    done = threading.Event()
+
+    def write_nothing() -> None:
+        while not done.is_set():
+            other_name.open("wb").close()
+
+    def stop() -> None:
+        done.set()
+        reader = os.open(other_name, os.O_RDONLY | os.O_NONBLOCK)
+        writer.join()
+        os.close(reader)
+        other_name.unlink()
+
+    writer = threading.Thread(target=write_nothing)
+    writer.start()
+    made.callback(stop)
+
+
+def make_socket(path: Path, made: ExitStack) -> None:
+    server = made.enter_context(socket.socket(socket.AF_UNIX))
+    with chdir(path.parent):  # the path of a socket is not as long as others may be
+        server.bind(path.name)
+
+
+ODD: dict[str, Callable[[Path, ExitStack], object]] = {
+    "a pipe": make_pipe,
+    "a socket": make_socket,
+    "a folder": lambda path, made: path.mkdir(),
+    "a folder that holds something": lambda path, made: (path / "inside").mkdir(parents=True),
+    "a link to a file": lambda path, made: path.symlink_to("/etc/passwd"),
+    "a link to a folder": lambda path, made: path.symlink_to("/etc"),
+    "a link to nothing": lambda path, made: path.symlink_to("/no/such/file"),
+    "a link to itself": lambda path, made: path.symlink_to(path.name),
+}
+
+
+class TestWhatNoCollectorHasWritten:
+    @pytest.mark.parametrize("kind", ODD)
+    def test_it_is_set_aside_with_one_line_in_the_log_and_the_others_go_on(
+        self, spool: Spool, queue: Queue, caplog: pytest.LogCaptureFixture, kind: str
+    ) -> None:
+        crash_ids = [spooled(spool) for _ in range(3)]
+        odd, odd_note = crash_ids[1], crashid.create()
+        path, note = file_of(spool, odd), spool.folder / "unpublished" / odd_note
+        path.unlink()
+        with ExitStack() as made:
+            for place in (path, note):
+                ODD[kind](place, made)
+            kinds = {stat.S_IFMT(place.lstat().st_mode) for place in (path, note)}
+            with caplog.at_level(logging.INFO):
+                assert run_once(spool, Storage(), queue) == Moved(saved=2, published=2)
+                assert run_once(spool, Storage(), queue) == Moved()
+        assert spool.waiting() == Waiting(damaged=2)
+        kept = [spool.damaged / path.name, spool.damaged / note.name]
+        assert {stat.S_IFMT(place.lstat().st_mode) for place in kept} == kinds
+        for crash_id in (odd, odd_note):
+            (line,) = [text for text in caplog.messages if crash_id in text]
+            assert line == f"{crash_id}: it is no regular file; it is kept in the spool's folder damaged"
+
+    def test_a_link_that_comes_to_a_path_at_the_last_moment_is_not_followed(self, spool: Spool) -> None:
+        crash_id = spooled(spool)
+        path = file_of(spool, crash_id)
+        path.rename(path.with_suffix(".there"))
+        path.symlink_to(path.with_suffix(".there"))
+        with pytest.raises(OSError, match=os.strerror(errno.ELOOP)):
+            claims._open_and_lock(path, crash_id)
+
+    def test_a_crash_in_another_folder_than_its_name_says_does_not_wait_there_unseen(
+        self, spool: Spool, queue: Queue, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        crash_id = spooled(spool)
+        path = file_of(spool, crash_id)
+        elsewhere = path.parent.with_name("elsewhere")
+        elsewhere.mkdir()
+        path.rename(elsewhere / path.name)
+        assert run_once(spool, Storage(), queue) == Moved()
+        assert spool.waiting() == Waiting(damaged=1)
+        assert f"{crash_id}: it is not in the folder that its name says" in caplog.text
+        (spool.damaged / path.name).rename(path)
+        assert run_once(spool, Storage(), queue).saved == 1
+
+    def test_a_note_that_is_huge_is_not_read_into_memory(self, spool: Spool, queue: Queue) -> None:
+        storage, crash_id = Storage(), crashid.create()
+        storage.save_raw_crash(crash_id, {"submitted_timestamp": NOW.isoformat()}, {})
+        with (spool.folder / "unpublished" / crash_id).open("wb") as note:
+            note.truncate(1 << 40)
+        assert run_once(spool, storage, queue) == Moved(published=1)
+        assert spool.waiting() == Waiting()
+
+    def test_links_among_leftovers_are_deleted_and_what_they_lead_to_is_not(
+        self, spool: Spool, tmp_path: Path
+    ) -> None:
+        (tmp_path / "kept").mkdir()
+        (tmp_path / "kept" / "file").write_text("x")
+        for name, target in (("to-folder", "kept"), ("to-file", "kept/file"), ("to-nothing", "none")):
+            (spool.folder / "uploads" / name).symlink_to(tmp_path / target)
+        Spool(spool.folder, limit_bytes=1, upload_seconds=0).remove_leftovers()
+        assert not list((spool.folder / "uploads").glob("to-*"))
+        assert (tmp_path / "kept" / "file").read_text() == "x"
 
 
 class DiskThatFails(type(Path())):  # type: ignore[misc]
