@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import cache
 from logging import getLogger
 from logging.config import dictConfig
 from typing import Any
@@ -117,7 +118,9 @@ def _build_statsd(options: dict[str, Any]) -> Statsd | None:
         return None
 
 
+@cache
 def build_spool() -> Spool:
+    """Make the spool of this process, the same one for all who ask."""
     options: dict[str, Any] = settings.COLLECTOR
     slowest_seconds = options["limits"]["wire_bytes"] / max(1, options["client_rate"])
     return Spool(

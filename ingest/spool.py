@@ -70,8 +70,8 @@ class Spool:
     """One folder, shared by all processes of one machine's collector and its movers.
 
     Below it: ``crashes`` (whole crashes that storage did not take), ``unpublished`` (one small file for each saved
-    crash that the database did not take), ``uploads`` (dumps of submissions that are arriving right now), ``damaged``
-    (what a mover could not read), ``lock`` (held by every process of a running collector).
+    crash that the database did not take), ``uploads`` (a folder for each collector with the dumps that it is receiving
+    right now), ``damaged`` (what a mover could not read), ``lock`` (held by every process of a running collector).
 
     Args: ``limit_bytes`` bounds ``crashes``. Their size is measured now and then, and several processes write at the
     same time, so it may be exceeded by what the others write in between. No submission takes ``upload_seconds``.
@@ -79,7 +79,9 @@ class Spool:
 
     def __init__(self, folder: Path, *, limit_bytes: int, upload_seconds: float = 86400.0) -> None:
         self.folder = folder
-        self.uploads = folder / "uploads"
+        self._all_uploads = folder / "uploads"
+        #: Where this collector receives large dumps; `prepare` chooses it.
+        self.uploads = self._all_uploads
         self.damaged = folder / "damaged"
         self.crashes = FileSystemCrashStorage(folder / "crashes")
         self._unpublished = folder / "unpublished"
@@ -91,10 +93,12 @@ class Spool:
         """Make the folders; delete what a killed collector left half done. Call it once, before processes are forked.
 
         While another collector runs on the same folder, only what is old is deleted, for it may be writing the rest.
+        Its uploads are kept apart: they are named by the number of the process, and two containers count alike.
+
         Raises: StorageError.
         """
         try:
-            for folder in (self.uploads, self._unpublished, self.damaged):
+            for folder in (self._all_uploads, self._unpublished, self.damaged):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             # Never closed: the processes forked from this one hold the lock as long as one of them lives.
             lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -103,8 +107,11 @@ class Spool:
             except BlockingIOError:
                 self.remove_leftovers()
             else:
+                _remove_old(_paths(self._all_uploads), 0)
                 self._remove_leftovers(upload_seconds=0, crash_seconds=0)
             fcntl.flock(lock, fcntl.LOCK_SH)
+            self.uploads = self._all_uploads / secrets.token_hex(8)
+            self.uploads.mkdir(mode=0o700)
         except OSError as exc:
             raise StorageError(f"{self.folder}: the spool folder cannot be used: {exc}") from exc
         self.crashes.check()
@@ -115,13 +122,14 @@ class Spool:
 
     def _remove_leftovers(self, *, upload_seconds: float, crash_seconds: float) -> None:
         """Notes and copies of dumps are a mover's, too, so they are deleted by their age whoever asks."""
-        _remove_old(_paths(self.uploads), upload_seconds)
+        for uploads in _paths(self._all_uploads):
+            _remove_old(_paths(uploads), upload_seconds)
         _remove_old(_paths(self._unpublished, "."), LEFTOVER_SECONDS)
         _remove_old(_paths(self.folder, _COPIES), LEFTOVER_SECONDS)
         self.crashes.remove_leftovers(crash_seconds)
 
     def remove_uploads_of(self, pid: int) -> None:
-        """Delete the large dumps that a process, which has ended, was receiving."""
+        """Delete the large dumps that a process of this collector, which has ended, was receiving."""
         _remove_old(_paths(self.uploads, f"{pid}-"), 0)
 
     def check(self) -> None:

@@ -105,6 +105,13 @@ class CollectorProcess:
     def workers(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children()
 
+    def upload_folders(self) -> set[Path]:
+        """Give the folders in which the collectors of this VAR_DIR receive large dumps."""
+        return set((self.var / "collector" / "spool" / "uploads").iterdir())
+
+    def uploads(self) -> list[Path]:
+        return [path for folder in self.upload_folders() for path in folder.iterdir()]
+
     def manage(self, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
         """Run a management command with this collector's settings."""
         return subprocess.run(

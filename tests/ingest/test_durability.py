@@ -446,7 +446,7 @@ class TestEnds:
             assert collector.storage.get_raw_crash(crash_id)["uuid"] == crash_id
             assert collector.ledger(crash_id)
         with run_collector(tmp_path, own_database.url) as collector:
-            assert list((tmp_path / "collector" / "spool" / "uploads").iterdir()) == []
+            assert collector.uploads() == []
             assert collector.send(valid(Notes="after")).crash_id
 
     def test_uploads_of_a_killed_worker_are_deleted_and_those_of_others_are_not(
@@ -454,16 +454,32 @@ class TestEnds:
     ) -> None:
         with run_collector(tmp_path, own_database.url) as collector:
             (worker,) = collector.workers()
-            uploads = tmp_path / "collector" / "spool" / "uploads"
-            (uploads / f"{worker.pid}-aa.dump").write_bytes(b"half")
-            (uploads / f"{os.getpid()}-bb.dump").write_bytes(b"half")
+            (folder,) = collector.upload_folders()
+            (folder / f"{worker.pid}-aa.dump").write_bytes(b"half")
+            other = folder / f"{os.getpid()}-bb.dump"
+            other.write_bytes(b"half")
             worker.kill()
-            wait_until(lambda: len(list(uploads.iterdir())) == 1)
-            assert (uploads / f"{os.getpid()}-bb.dump").exists()
+            wait_until(lambda: collector.uploads() == [other])
             with run_collector(tmp_path, own_database.url):
-                assert (uploads / f"{os.getpid()}-bb.dump").exists()  # the other collector may be writing it
-        with run_collector(tmp_path, own_database.url):
-            assert list(uploads.iterdir()) == []
+                assert collector.uploads() == [other]  # the other collector may be writing it
+        with run_collector(tmp_path, own_database.url) as collector:
+            assert collector.uploads() == []
+            assert len(collector.upload_folders()) == 1
+
+    def test_collectors_that_number_their_processes_alike_leave_each_others_uploads_alone(
+        self, own_database: Database, tmp_path: Path
+    ) -> None:
+        """As those do that run in two containers and have one VAR_DIR."""
+        with run_collector(tmp_path, own_database.url) as first:
+            (others,) = first.upload_folders()
+            with run_collector(tmp_path, own_database.url) as second:
+                (own,) = second.upload_folders() - {others}
+                (worker,) = second.workers()
+                for folder in (own, others):
+                    (folder / f"{worker.pid}-aa.dump").write_bytes(b"half")
+                worker.kill()
+                wait_until(lambda: not list(own.iterdir()))
+                assert second.uploads() == [others / f"{worker.pid}-aa.dump"]
 
 
 class TestStart:

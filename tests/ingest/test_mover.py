@@ -464,9 +464,9 @@ class TestWhatNoCollectorHasWritten:
         (tmp_path / "kept").mkdir()
         (tmp_path / "kept" / "file").write_text("x")
         for name, target in (("to-folder", "kept"), ("to-file", "kept/file"), ("to-nothing", "none")):
-            (spool.folder / "uploads" / name).symlink_to(tmp_path / target)
+            (spool.uploads / name).symlink_to(tmp_path / target)
         Spool(spool.folder, limit_bytes=1, upload_seconds=0).remove_leftovers()
-        assert not list((spool.folder / "uploads").glob("to-*"))
+        assert not list(spool.uploads.iterdir())
         assert (tmp_path / "kept" / "file").read_text() == "x"
 
 
