@@ -86,6 +86,13 @@ COLLECTOR: dict[str, Any] = {
     )
     * 1024
     * 1024,
+    "client_connections": ENV.read(
+        "COLLECTOR_CLIENT_CONNECTIONS",
+        env.positive_number,
+        default="1000",
+        doc="how many connections of clients one process of the collector holds open at the same time, of which "
+        "COLLECTOR_THREADS are served; when all are taken, the oldest of those that wait is closed for each new one.",
+    ),
     "client_grace_seconds": ENV.read(
         "COLLECTOR_CLIENT_GRACE",
         env.whole_number,

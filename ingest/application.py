@@ -11,10 +11,10 @@ from logging import getLogger
 from pathlib import Path
 from typing import Any
 
-from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
-
 from ingest import decoding
 from ingest.admission import Gate, Ticket
+from ingest.bodies import body_of
+from ingest.client import ClientSocket
 from ingest.collector import Accepted, Collector, Sender, UnauthorizedCrashId
 from ingest.errors import ClientTimeout, MalformedPayload, Overloaded, PayloadTooLarge, UnsupportedEncoding
 from ingest.health import Health
@@ -23,7 +23,7 @@ from ingest.malformed import MalformedSamples
 from ingest.metrics import CONTENT_TYPE as METRICS_CONTENT_TYPE
 from ingest.metrics import Metrics, client_family
 from ingest.payload import CrashReport, parse_boundary, parse_payload
-from ingest.server import LengthBody, end_connection
+from ingest.server import end_connection
 from processing.errors import StorageError
 
 log = getLogger(__name__)
@@ -142,7 +142,7 @@ class Application:
         body = _Body(environ, self._limits)
         report = CrashReport()
         try:
-            with self._gate.enter(body.announced_bytes) as ticket, report:
+            with self._gate.enter(body.wanted_bytes()) as ticket, report:
                 boundary = self._read(body, report, ticket)
                 self._metrics.count("incoming")
                 self._metrics.count("clients", client_family(body.user_agent, boundary))
@@ -252,46 +252,43 @@ class _Body:
         self.announced_bytes = int(environ.get("CONTENT_LENGTH") or 0)
         self.received_bytes = 0
         self.finished = False
-        self._was_cut = False
         self._environ = environ
         self._limits = limits
-        self._source = LengthBody.of(environ) or environ["wsgi.input"]
+        self._client: ClientSocket = environ["gunicorn.socket"]
+        self._source = body_of(environ)
 
-    def check_length(self) -> None:
-        """Raises: MalformedPayload for a body without a length or of none; PayloadTooLarge before it is read."""
-        if (
-            not self.announced_bytes
-            and "chunked" not in self._environ.get("HTTP_TRANSFER_ENCODING", "").lower()
-        ):
-            raise MalformedPayload("no_content_length")
+    def wanted_bytes(self) -> int:
+        """Give the announced bytes. Raises: PayloadTooLarge when they are too many to be read at all."""
         if self.announced_bytes > self._limits.wire_bytes:
             raise PayloadTooLarge("request")
+        return self.announced_bytes
 
-    def read(self, ticket: Ticket, size: int) -> bytes | bytearray:
-        """Give the next piece as it came over the wire. Raises: ClientTimeout, PayloadTooLarge, Overloaded."""
-        try:
-            piece: bytes | bytearray = self._source.read(size)
-        except OSError:
-            piece = b""  # the client has closed; what came before may be whole
-            self._was_cut = True
-        except ParseException:
-            raise MalformedPayload("invalid_payload_structure") from None  # chunks that are none
-        if not piece and getattr(self._environ.get("gunicorn.socket"), "timed_out", False):
+    def check_length(self) -> None:
+        """Raises: MalformedPayload for a body without a length or of none."""
+        if not self.announced_bytes and "HTTP_TRANSFER_ENCODING" not in self._environ:
+            raise MalformedPayload("no_content_length")
+
+    def read(self, ticket: Ticket, size: int) -> bytearray:
+        """Give the next piece as it came over the wire; nothing when the client has closed, for that may be the whole.
+
+        Raises: ClientTimeout, PayloadTooLarge, Overloaded, MalformedPayload.
+        """
+        piece = self._source.read(size)
+        if not piece and self._client.timed_out:
             raise ClientTimeout
         self.received_bytes += len(piece)
         if self.received_bytes > self._limits.wire_bytes:
             raise PayloadTooLarge("request")
         if not self.announced_bytes:
             if not self.received_bytes:
-                raise MalformedPayload("invalid_payload_structure" if self._was_cut else "no_content_length")
+                raise MalformedPayload("no_content_length")
             ticket.grow_to(self.received_bytes)
         return piece
 
     def finish(self) -> None:
         """Note that all of the body has been read."""
         self.finished = True
-        if "gunicorn.socket" in self._environ:
-            self._environ["gunicorn.socket"].unread = False
+        self._client.unread = False
 
     def sender(self) -> Sender:
         get = self._environ.get

@@ -11,6 +11,7 @@ from django.conf import settings
 
 from ingest import server
 from ingest.build import build_spool
+from ingest.client import ClientSocket
 
 _collector: dict[str, Any] = settings.COLLECTOR
 
@@ -18,6 +19,7 @@ bind = server.bind_address(settings.HOST, settings.COLLECTOR_PORT)
 workers = _collector["workers"]
 worker_class = "ingest.server.CollectorWorker"
 threads = _collector["threads"]
+worker_connections = _collector["client_connections"]
 preload_app = True  # the workers share the memory of what is loaded before they are made
 timeout = 60
 graceful_timeout = 6
@@ -29,11 +31,15 @@ control_socket_disable = True  # gunicorn would place it in a folder that all sy
 proc_name = "crashstats-collector"
 
 
+def on_starting(arbiter: Any) -> None:
+    server.allow_open_files(worker_connections, threads)
+
+
 def child_exit(arbiter: Any, worker: Any) -> None:
     """Clean up after a worker process that has ended, killed or not."""
     build_spool().remove_uploads_of(worker.pid)
 
 
 def post_fork(arbiter: Any, worker: Any) -> None:
-    server.ClientSocket.grace_seconds = _collector["client_grace_seconds"]
-    server.ClientSocket.minimum_rate = _collector["client_rate"]
+    ClientSocket.grace_seconds = _collector["client_grace_seconds"]
+    ClientSocket.minimum_rate = _collector["client_rate"]

@@ -1,25 +1,29 @@
 """gunicorn's threaded worker, made safe for clients that come directly: slow, silent, or with more than they may send.
 
 Threads, because a worker process that serves one client at a time is stopped by a few slow ones, and because saving and
-queueing a crash is mostly waiting, in which other threads run.
+queueing a crash is mostly waiting, in which other threads run. A thread is for a request whose head has come, until its
+answer is given. For all else the connections wait together, in the poller of the thread that accepts them: clients that
+are silent, slow to say what they want, or slow to read what they are told take nothing from those who are not.
 """
 
 from __future__ import annotations
 
-import errno
+import resource
 import select
 import selectors
 import socket
 import time
-from collections.abc import Callable
+from collections import OrderedDict
 from contextlib import suppress
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from gunicorn.http import errors  # type: ignore[import-untyped]
-from gunicorn.http.body import LengthReader  # type: ignore[import-untyped]
+from gunicorn.http.body import ChunkedReader  # type: ignore[import-untyped]
 from gunicorn.http.wsgi import Response  # type: ignore[import-untyped]
 from gunicorn.workers import gthread  # type: ignore[import-untyped]
+
+from ingest.client import ClientSocket
 
 #: How requests are refused that are no HTTP to gunicorn; all others by 400.
 _REFUSALS = {
@@ -28,148 +32,11 @@ _REFUSALS = {
     errors.LimitRequestLine: "414 URI Too Long",
 }
 _REFUSAL_BODY = b"Discarded=malformed_request"
-_SENDING_SECONDS = 3.0
-_LINGER_SECONDS = 2.0
-_LINGER_BYTES = 4 * 1024 * 1024
-_END_OF_HEAD = b"\r\n\r\n"
-_HEAD_PIECE = 8192
-_LONGEST_HEAD = 128 * 1024  # above what gunicorn allows, so that it says what is wrong
-
-R = TypeVar("R")
-
-
-class ClientSocket(socket.socket):
-    """A connection that only waits as long as its client keeps to a minimum rate.
-
-    A request may take ``grace_seconds`` and a second more for every ``minimum_rate`` bytes that have come, and may
-    never be silent for longer than ``grace_seconds``; that bounds headers as well as bodies. When the time is up,
-    reading ends as if the client had closed; ``timed_out`` tells why.
-    """
-
-    grace_seconds = 20.0
-    minimum_rate = 4096
-
-    timed_out = False
-    _head = b""
-    _head_deadline: float | None = None
-    #: Whether the client may still be sending a body that nobody will read.
-    unread = True
-    _deadline: float | None = None
-
-    def start_request(self) -> None:
-        self.timed_out = False
-        self.unread = True
-        self._deadline = time.monotonic() + self.grace_seconds
-
-    def head_has_come(self) -> bool:
-        """Take what has come of a request's head, without waiting; give whether a thread can go on with the request.
-
-        It can when the head is whole, too long, or cut off by the client. Raises: TimeoutError when its time is up.
-        """
-        now = time.monotonic()
-        if self._head_deadline is None:
-            self._head_deadline = now + self.grace_seconds
-        try:
-            while _END_OF_HEAD not in self._head and len(self._head) < _LONGEST_HEAD:
-                data = super().recv(_HEAD_PIECE, socket.MSG_DONTWAIT)
-                if not data:
-                    break
-                self._head += data
-        except BlockingIOError:
-            if now >= self._head_deadline:
-                raise TimeoutError from None
-            return False
-        except OSError:
-            pass  # the client is gone, as the thread will find
-        self._head_deadline = None
-        return True
-
-    @property
-    def head_deadline(self) -> float:
-        """When the head has to be whole, in seconds of the monotonic clock."""
-        return self._head_deadline or 0.0
-
-    def give_back(self, data: bytes) -> None:
-        """Have what was read too much received again."""
-        self._head = data + self._head
-
-    def take_rest_of_head(self) -> bytes:
-        """Give what was received with the head and read by nobody."""
-        rest, self._head = self._head, b""
-        return rest
-
-    def recv(self, size: int, flags: int = 0, /) -> bytes:
-        if self._head:
-            data, self._head = self._head[:size], self._head[size:]
-            return data
-        if self._deadline is None:
-            return super().recv(size, flags)
-        data = self._in_time(partial(super().recv, size)) or b""
-        self._allow_more_time_for(len(data))
-        return data
-
-    def fill(self, buffer: memoryview) -> int:
-        """Receive until the buffer is full, the client has ended, or its time is up. Give how many bytes came."""
-        filled = min(len(self._head), len(buffer))
-        buffer[:filled] = self._head[:filled]
-        self._head = self._head[filled:]
-        while filled < len(buffer):
-            try:
-                received = self._in_time(partial(super().recv_into, buffer[filled:], 0))
-            except OSError:
-                break  # the client has closed; what came before may be whole
-            if not received:
-                break
-            filled += received
-            self._allow_more_time_for(received)
-        return filled
-
-    def _in_time(self, receive: Callable[[int], R]) -> R | None:
-        """Call a receiving function with its flags; wait when nothing has come. Give None when the time is up."""
-        if self.timed_out:
-            return None
-        try:
-            return receive(socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            pass
-        try:
-            self.settimeout(max(0.001, (self._deadline or 0) - time.monotonic()))
-            return receive(0)
-        except TimeoutError:
-            self.timed_out = True
-            return None
-        finally:
-            self.setblocking(True)
-
-    def _allow_more_time_for(self, received_bytes: int) -> None:
-        """Put the deadline off; but who was fast has no right to be silent for long."""
-        self._deadline = min(
-            (self._deadline or 0) + received_bytes / self.minimum_rate, time.monotonic() + self.grace_seconds
-        )
-
-    def sendall(self, data: Any, flags: int = 0, /) -> None:
-        """Send an answer; who does not read even a short one for some seconds has closed the connection for us."""
-        sent = 0
-        with suppress(BlockingIOError):
-            sent = super().send(data, flags | socket.MSG_DONTWAIT)
-        if sent == len(data):
-            return
-        self.settimeout(_SENDING_SECONDS)
-        try:
-            super().sendall(memoryview(data)[sent:], flags)
-        except TimeoutError:
-            raise BrokenPipeError(errno.EPIPE, "the client does not read its answer") from None
-        finally:
-            self.setblocking(True)
-
-    def setblocking(self, flag: bool, /) -> None:
-        """Do nothing once closed: gunicorn sets this while closing, and takes a failure for a second closing."""
-        if self.fileno() >= 0:
-            super().setblocking(flag)
-
-    def end_requests(self) -> None:
-        """Let `recv` wait as long as the socket's own timeout says."""
-        self._deadline = None
+_LEAVING_SECONDS = 5.0
+_WARNING_SECONDS = 60.0
+#: What a process opens beside its connections: files of the submissions in hand, and its own.
+_FILES_PER_THREAD = 16
+_FILES_BESIDES = 100
 
 
 def end_connection(start_response: Any) -> None:
@@ -182,55 +49,26 @@ def end_connection(start_response: Any) -> None:
         response.force_close()
 
 
-class LengthBody:
-    """Reads a body whose length is known straight from the socket.
+class CollectorWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's `gthread` worker over `ClientSocket`.
 
-    gunicorn's own `wsgi.input` copies every byte several times on its way; for large dumps that costs more than hashing
-    them. It is left as if it had been read, so that the connection can be used again.
+    Connections without a thread are in one of three places, each in the order in which their time is up: `_waiting` for
+    the head of a request, gunicorn's ``keepalived_conns`` between two requests, or `_leaving` until the client has read
+    its last answer.
     """
 
-    def __init__(self, sock: ClientSocket, body: Any) -> None:
-        self._sock = sock
-        self._reader = body.reader
-        received: bytes = self._reader.unreader.take_buffered()
-        self._buffered = received[: self._reader.length]
-        if len(received) > len(self._buffered):  # the start of the connection's next request
-            self._reader.unreader.unread(received[len(self._buffered) :])
-
-    @classmethod
-    def of(cls, environ: dict[str, Any]) -> LengthBody | None:
-        """Give one when gunicorn's request is served by `CollectorWorker` and has a Content-Length."""
-        sock, body = environ.get("gunicorn.socket"), environ["wsgi.input"]
-        if isinstance(sock, ClientSocket) and isinstance(getattr(body, "reader", None), LengthReader):
-            return cls(sock, body)
-        return None
-
-    def read(self, size: int) -> bytes | bytearray:
-        """Give ``size`` bytes, fewer at the end; waits for them as `ClientSocket` does.
-
-        They are received straight into one buffer, for each piece that is handed on for itself costs as much as
-        copying 50 KB.
-        """
-        size = min(size, self._reader.length)
-        data, self._buffered = self._buffered[:size], self._buffered[size:]
-        filled = len(data)
-        if filled == size:
-            self._reader.length -= size
-            return data
-        buffer = bytearray(size)
-        buffer[:filled] = data
-        with memoryview(buffer) as view:
-            filled += self._sock.fill(view[filled:])
-        del buffer[filled:]
-        self._reader.length -= filled
-        return buffer
-
-
-class CollectorWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's `gthread` worker over `ClientSocket`, which lets the last answer arrive before it closes."""
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._waiting: OrderedDict[Any, None] = OrderedDict()
+        self._leaving: OrderedDict[Any, None] = OrderedDict()
+        self._warned_at = -_WARNING_SECONDS
 
     def accept(self, listener: socket.socket) -> None:
-        super().accept(_Listener(listener))
+        """Take a connection. What keeps the system from giving it keeps nobody else from being served."""
+        try:
+            super().accept(_Listener(listener))
+        except OSError as exc:
+            self._warn("a connection could not be taken: %s", exc)
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """Take no more connections, or take them again; at the end, first take those that the kernel has taken.
@@ -249,26 +87,49 @@ class CollectorWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn h
             listener.close()
 
     def enqueue_req(self, conn: Any) -> None:
-        """Give the connection a thread once the head of its request has come; until then it waits in the poller.
-
-        So clients that are silent, or slow to say what they want, take nothing from those who are not.
-        """
+        """Give the connection a thread once the head of its request has come; until then it waits in the poller."""
         if conn.initialized:
             conn.sock.give_back(conn.parser.unreader.take_buffered())
-        try:
-            ready = conn.sock.head_has_come()
-        except TimeoutError:
-            self.nr_conns -= 1
-            conn.close()
+        if conn.sock.head_has_come():
+            self._serve(conn)
             return
-        if ready:
-            conn.data_ready = True
-            super().enqueue_req(conn)
-            return
-        conn.timeout = conn.sock.head_deadline
-        self.pending_conns.append(conn)
-        on_readable = partial(self.on_pending_socket_readable, conn)
-        self.poller.register(conn.sock, selectors.EVENT_READ, on_readable)
+        conn.timeout = time.monotonic() + conn.sock.grace_seconds
+        self._waiting[conn] = None
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._hear, conn))
+
+    def _hear(self, conn: Any, sock: ClientSocket) -> None:
+        if sock.head_has_come():
+            self._take_out(conn, self._waiting)
+            self._serve(conn)
+
+    def _serve(self, conn: Any) -> None:
+        conn.data_ready = True
+        super().enqueue_req(conn)
+
+    def handle(self, conn: Any) -> Any:
+        """Serve one request, in a thread of its own. Give whether another one may follow."""
+        conn.sock.start_request()
+        if conn.sock.head_is_too_long:
+            self.handle_error(None, conn.sock, conn.client, errors.LimitRequestHeaders("no end of the head"))
+            return False
+        keep = super().handle(conn)
+        if keep is True:
+            # What has been read of the connection's next request. gunicorn looks for it in the parser.
+            unreader = conn.parser.unreader
+            unreader.unread(unreader.take_buffered() + conn.sock.take_back())
+        return keep
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Answer one request, whose body the application reads from the socket itself.
+
+        gunicorn would give leave to send a body before anybody has looked whether it is wanted, and would take
+        ``gzip, chunked`` without undoing the gzip. Raises: UnsupportedTransferCoding.
+        """
+        if isinstance(req.body.reader, ChunkedReader):
+            _check_transfer_coding(req.headers)
+        conn.sock.awaits_continue, req._expected_100_continue = req._expected_100_continue, False
+        conn.sock.give_back(req.unreader.take_buffered())
+        return super().handle_request(req, conn)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Refuse what is no HTTP in one line, as crash reporters need it.
@@ -286,17 +147,70 @@ class CollectorWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn h
         with suppress(OSError):  # the client is gone
             client.sendall((head + length).encode("ascii") + _REFUSAL_BODY)
 
-    def handle(self, conn: Any) -> Any:
-        conn.sock.start_request()
-        keep = super().handle(conn)
-        if keep is True:
-            # What has been read of the connection's next request. gunicorn looks for it in the parser.
-            unreader = conn.parser.unreader
-            unreader.unread(unreader.take_buffered() + conn.sock.take_rest_of_head())
-        if keep is False:
-            # Here, in the request's own thread: gunicorn would linger in the one that accepts.
-            _close(conn.sock)
-        return keep
+    def finish_request(self, conn: Any, fs: Any) -> None:
+        """Keep the connection for another request, or take leave of its client, here and without a thread."""
+        if fs.cancelled() or fs.exception() or not fs.result() or conn.sock.owes:
+            self._leave(conn)
+        else:
+            super().finish_request(conn, fs)
+
+    def _leave(self, conn: Any) -> None:
+        event = conn.sock.take_leave()
+        if not event:
+            self._close(conn)
+            return
+        conn.timeout = time.monotonic() + _LEAVING_SECONDS
+        self._leaving[conn] = None
+        self.poller.register(conn.sock, event, partial(self._go_on_leaving, conn))
+
+    def _go_on_leaving(self, conn: Any, sock: ClientSocket) -> None:
+        event = sock.take_leave()
+        if event:
+            self.poller.modify(sock, event, partial(self._go_on_leaving, conn))
+        else:
+            self._drop(conn, self._leaving)
+
+    def murder_pending(self) -> None:
+        """Close the connections whose time is up; and when all places are taken, make room for one more."""
+        now = time.monotonic()
+        for place in (self._waiting, self._leaving):
+            while place and (first := next(iter(place))).timeout <= now:
+                self._drop(first, place)
+        if self.alive and self.nr_conns >= self.worker_connections:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Close the connection that is missed least.
+
+        That is one whose client has all its answers, or else the one that has waited longest for the head of a request:
+        a client that is in earnest sends that at once, so nobody can keep others out by opening connections.
+        """
+        self._warn("all %d places for connections are taken: closing those that wait", self.worker_connections)
+        if self.keepalived_conns:
+            conn = self.keepalived_conns.popleft()
+            self.poller.unregister(conn.sock)
+            self._close(conn)
+        elif place := self._leaving or self._waiting:
+            self._drop(next(iter(place)), place)
+
+    def _drop(self, conn: Any, place: OrderedDict[Any, None]) -> None:
+        self._take_out(conn, place)
+        self._close(conn)
+
+    def _take_out(self, conn: Any, place: OrderedDict[Any, None]) -> None:
+        del place[conn]
+        self.poller.unregister(conn.sock)
+
+    def _close(self, conn: Any) -> None:
+        self.nr_conns -= 1
+        conn.close()
+
+    def _warn(self, text: str, *values: object) -> None:
+        """Log what may happen very often, once a minute."""
+        now = time.monotonic()
+        if now >= self._warned_at + _WARNING_SECONDS:
+            self._warned_at = now
+            self.log.warning(text, *values)
 
 
 class _Listener:
@@ -314,31 +228,28 @@ class _Listener:
         return self._listener.getsockname()
 
 
-def _close(sock: ClientSocket) -> None:
-    """Close so that a client that is still sending can read its answer: say the end, then swallow some more.
-
-    Closing with unread data would reset the connection, and the answer with it.
-    """
-    if not sock.unread:
-        sock.close()
-        return
-    sock.end_requests()
-    deadline = time.monotonic() + _LINGER_SECONDS
-    swallowed = 0
-    try:
-        sock.shutdown(socket.SHUT_WR)
-        while swallowed < _LINGER_BYTES and (remaining := deadline - time.monotonic()) > 0:
-            sock.settimeout(remaining)
-            data = sock.recv(65536)
-            if not data:
-                break
-            swallowed += len(data)
-    except OSError:
-        pass  # the client is gone
-    finally:
-        sock.close()
+def _check_transfer_coding(headers: list[tuple[str, str]]) -> None:
+    for name, value in headers:
+        if name == "TRANSFER-ENCODING" and value.lower() != "chunked":
+            raise errors.UnsupportedTransferCoding(value)
 
 
 def bind_address(host: str, port: int) -> str:
     """Give gunicorn's spelling of an address; IPv6 needs brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def allow_open_files(connections: int, threads: int) -> None:
+    """Let this process open as many files as so many connections and threads need.
+
+    Raises: ValueError when the system does not allow it.
+    """
+    needed = connections + threads * _FILES_PER_THREAD + _FILES_BESIDES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        raise ValueError(
+            f"COLLECTOR_CLIENT_CONNECTIONS={connections} and COLLECTOR_THREADS={threads} need {needed} open files, and "
+            f"this system allows {hard} to a process. Set lower numbers, or allow more (ulimit -n, LimitNOFILE=)."
+        )
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))

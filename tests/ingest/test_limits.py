@@ -23,7 +23,7 @@ from ingest.limits import Limits
 from ingest.malformed import MalformedSamples
 from ingest.metrics import METRICS, Statsd
 from ingest.payload import CrashReport, parse_payload
-from ingest.server import ClientSocket
+from ingest.client import ClientSocket
 from tests.ingest.make_limits import make_limits
 from tests.ingest.process import CHECKOUT, CollectorProcess, read_response, run_collector
 from tests.ingest.reports import BOUNDARY, Part, Request, chunked, dump, encode, extra, text, valid
