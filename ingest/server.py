@@ -185,7 +185,9 @@ class CollectorWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn h
         That is one whose client has all its answers, or else the one that has waited longest for the head of a request:
         a client that is in earnest sends that at once, so nobody can keep others out by opening connections.
         """
-        self._warn("all %d places for connections are taken: closing those that wait", self.worker_connections)
+        self._warn(
+            "all %d places for connections are taken: closing those that wait", self.worker_connections
+        )
         if self.keepalived_conns:
             conn = self.keepalived_conns.popleft()
             self.poller.unregister(conn.sock)

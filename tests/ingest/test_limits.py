@@ -17,13 +17,13 @@ from django.conf import settings
 
 from ingest import collector as collector_module
 from ingest.admission import Gate, Ticket
+from ingest.client import ClientSocket
 from ingest.collector import SaveRetries
 from ingest.errors import Overloaded
 from ingest.limits import Limits
 from ingest.malformed import MalformedSamples
 from ingest.metrics import METRICS, Statsd
 from ingest.payload import CrashReport, parse_payload
-from ingest.client import ClientSocket
 from tests.ingest.make_limits import make_limits
 from tests.ingest.process import CHECKOUT, CollectorProcess, read_response, run_collector
 from tests.ingest.reports import BOUNDARY, Part, Request, chunked, dump, encode, extra, text, valid

@@ -1,0 +1,303 @@
+"""What clients can do to one another over the same collector, below the level of submissions."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from ingest.client import ClientSocket
+from ingest.server import allow_open_files
+from tests.ingest.process import CollectorProcess, read_response, run_collector
+from tests.ingest.reports import Request, chunked, dump, encode, text, valid
+from tests.waiting import wait_until
+
+HEARTBEAT = b"GET /__lbheartbeat__ HTTP/1.1\r\nHost: a\r\n\r\n"
+TOO_LARGE = Request(b"the beginning", {"Content-Length": "30000000"}).encode()
+
+
+@pytest.fixture(scope="module")
+def narrow(collector_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CollectorProcess]:
+    """A collector with two threads, of which a submission takes one, and 25 MB for a submission."""
+    with run_collector(
+        tmp_path_factory.mktemp("narrow"),
+        collector_database,
+        COLLECTOR_THREADS="2",
+        COLLECTOR_REQUESTS="1",
+        COLLECTOR_REQUEST_BYTES="26214400",
+        COLLECTOR_CLIENT_GRACE="600",
+        COLLECTOR_DEDUPLICATE_SECONDS="0",
+    ) as running:
+        yield running
+
+
+@pytest.fixture
+def few_places(collector_database: str, tmp_path: Path) -> Iterator[CollectorProcess]:
+    """A collector that holds eight connections open, and waits long for each."""
+    with run_collector(
+        tmp_path,
+        collector_database,
+        COLLECTOR_CLIENT_CONNECTIONS="8",
+        COLLECTOR_THREADS="4",
+        COLLECTOR_REQUESTS="3",
+        COLLECTOR_CLIENT_GRACE="600",
+    ) as running:
+        yield running
+
+
+def held(collector: CollectorProcess, clients: list[socket.socket]) -> int:
+    """Give to how many of the clients the collector holds a connection."""
+    (worker,) = collector.workers()
+    ports = {client.getsockname()[1] for client in clients}
+    return sum(1 for known in worker.net_connections("tcp") if known.raddr and known.raddr.port in ports)
+
+
+def opened(
+    collector: CollectorProcess, stack: ExitStack, count: int, data: bytes = b""
+) -> list[socket.socket]:
+    """Open connections that have sent so much."""
+    connections = [stack.enter_context(collector.connect()) for _ in range(count)]
+    for connection in connections:
+        connection.sendall(data)
+    return connections
+
+
+def read_head(connection: socket.socket) -> bytes:
+    """Read up to the end of an answer's headers."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        piece = connection.recv(65536)
+        assert piece, data
+        data += piece
+    return data
+
+
+class TestThreads:
+    def test_clients_that_go_on_sending_what_was_refused_hold_none(self, narrow: CollectorProcess) -> None:
+        with ExitStack() as stack:
+            clients = opened(narrow, stack, 8, TOO_LARGE)
+            for client in clients:
+                assert read_head(client).startswith(b"HTTP/1.1 413 ")
+            assert narrow.get("/__lbheartbeat__").status == 200
+            assert held(narrow, clients) == 8
+
+    def test_clients_that_go_on_sending_can_read_why_they_are_refused(self, narrow: CollectorProcess) -> None:
+        with narrow.connect() as connection:
+            connection.sendall(TOO_LARGE)
+            connection.sendall(bytes(2_000_000))
+            assert read_response(connection).text == "Discarded=too_large_request"
+
+    def test_heads_without_an_end_hold_none(self, narrow: CollectorProcess) -> None:
+        endless = b"POST /submit HTTP/1.1\r\n" + b"".join(
+            b"X-%d: %b\r\n" % (n, b"x" * 8000) for n in range(20)
+        )
+        with ExitStack() as stack:
+            for client in opened(narrow, stack, 8, endless):
+                response = read_response(client)
+                assert (response.status, response.text) == (431, "Discarded=malformed_request")
+
+
+class TestPlaces:
+    def test_clients_that_say_nothing_keep_nobody_out(self, few_places: CollectorProcess) -> None:
+        with ExitStack() as stack:
+            silent = opened(few_places, stack, 40)
+            assert few_places.send(valid()).crash_id
+            assert silent[0].recv(1) == b""
+            assert held(few_places, silent[-5:]) == 5
+        assert "all 8 places for connections are taken" in few_places.log
+
+    def test_nor_do_those_that_never_finish_their_head(self, few_places: CollectorProcess) -> None:
+        with ExitStack() as stack:
+            opened(few_places, stack, 40, b"POST /submit HTTP/1.1\r\nX-Head")
+            assert few_places.send(valid()).crash_id
+
+    def test_nor_those_that_could_ask_for_more(self, few_places: CollectorProcess) -> None:
+        with ExitStack() as stack:
+            for client in (stack.enter_context(few_places.connect()) for _ in range(40)):
+                client.sendall(HEARTBEAT)
+                read_head(client)
+            assert few_places.send(valid()).crash_id
+
+    def test_nor_those_that_were_refused(self, few_places: CollectorProcess) -> None:
+        with ExitStack() as stack:
+            for client in (stack.enter_context(few_places.connect()) for _ in range(40)):
+                client.sendall(Request(b"x", {"Content-Length": "300000000"}).encode())
+                assert read_head(client).startswith(b"HTTP/1.1 413 ")
+            assert few_places.send(valid()).crash_id
+
+    def test_a_submission_in_hand_keeps_its_place(self, few_places: CollectorProcess) -> None:
+        request = valid().encode()
+        with ExitStack() as stack:
+            (first,) = opened(few_places, stack, 1, request[:-50])
+            wait_until(lambda: few_places.metric("collector_requests_begun_total") >= 1)
+            opened(few_places, stack, 40)
+            assert few_places.get("/__lbheartbeat__").status == 200
+            first.sendall(request[-50:])
+            assert read_response(first).crash_id
+
+    def test_more_places_than_the_system_gives_files_are_refused(self) -> None:
+        with pytest.raises(ValueError, match="COLLECTOR_CLIENT_CONNECTIONS=1000000000 .* open files"):
+            allow_open_files(1_000_000_000, 32)
+
+
+class TestLeave:
+    @pytest.fixture
+    def pair(self) -> Iterator[tuple[ClientSocket, socket.socket]]:
+        ours, theirs = socket.socketpair()
+        with ClientSocket(ours.family, ours.type, ours.proto, fileno=ours.detach()) as client, theirs:
+            theirs.settimeout(30)
+            yield client, theirs
+
+    def test_an_answer_that_is_read_late_keeps_nobody_waiting_and_is_whole(
+        self, pair: tuple[ClientSocket, socket.socket]
+    ) -> None:
+        client, reader = pair
+        answer = bytes(range(256)) * 20_000
+        for at in range(0, len(answer), 1_000_000):
+            client.sendall(answer[at : at + 1_000_000])
+        assert client.owes
+        received = b""
+        while client.take_leave() == selectors.EVENT_WRITE:
+            received += reader.recv(1_000_000)
+        received += b"".join(iter(lambda: reader.recv(1_000_000), b""))
+        assert received == answer
+
+    def test_the_end_is_said_and_then_what_still_comes_is_swallowed_up_to_a_limit(
+        self, pair: tuple[ClientSocket, socket.socket]
+    ) -> None:
+        client, sender = pair
+        client.sendall(b"answer")
+        swallowed = 0
+        while client.take_leave() == selectors.EVENT_READ:
+            swallowed += sender.send(bytes(50_000))
+        assert sender.recv(100) == b"answer"
+        assert sender.recv(100) == b""
+        assert 3_500_000 < swallowed < 4_500_000
+
+    @pytest.mark.parametrize("ending", ["closed", "half closed", "read to the end"])
+    def test_a_client_that_has_ended_is_not_waited_for(
+        self, pair: tuple[ClientSocket, socket.socket], ending: str
+    ) -> None:
+        client, other = pair
+        if ending == "closed":
+            other.close()
+        elif ending == "half closed":
+            other.shutdown(socket.SHUT_WR)
+        else:
+            client.unread = False
+        assert client.take_leave() == 0
+
+
+class TestLeaveToSend:
+    def waiting(self, request: Request) -> bytes:
+        """Give the head of a request that waits for leave to send its body."""
+        request.headers["Expect"] = "100-continue"
+        return request.encode().removesuffix(request.body)
+
+    def test_a_body_that_is_too_large_gets_none(self, narrow: CollectorProcess) -> None:
+        with narrow.connect() as connection:
+            connection.sendall(self.waiting(Request(b"", {"Content-Length": "30000000"})))
+            assert connection.recv(65536).startswith(b"HTTP/1.1 413 ")
+
+    def test_nor_does_one_that_nobody_wants(self, narrow: CollectorProcess) -> None:
+        head = self.waiting(valid()).replace(b"/submit", b"/elsewhere")
+        with narrow.connect() as connection:
+            connection.sendall(head)
+            assert connection.recv(65536).startswith(b"HTTP/1.1 404 ")
+
+    @pytest.mark.parametrize("make", [valid, lambda: chunked(valid())], ids=["length", "chunks"])
+    def test_one_that_is_wanted_gets_it_once(self, narrow: CollectorProcess, make) -> None:
+        request = make()
+        with narrow.connect() as connection:
+            connection.sendall(self.waiting(request))
+            assert connection.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+            connection.sendall(request.body[:30])
+            connection.sendall(request.body[30:])
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        assert answer.startswith(b"HTTP/1.1 200 OK")
+        assert b"CrashID=" in answer
+
+    def test_what_is_too_large_is_not_told_to_come_again(self, narrow: CollectorProcess) -> None:
+        request = valid().encode()
+        with narrow.connect() as other:
+            before = narrow.metric("collector_requests_begun_total")
+            other.sendall(request[:-50])
+            wait_until(lambda: narrow.metric("collector_requests_begun_total") > before)
+            assert narrow.send(TOO_LARGE).status == 413
+
+
+class TestChunks:
+    def in_chunks(self, body: bytes) -> Request:
+        return Request(body, {"Content-Length": None, "Transfer-Encoding": "chunked"})
+
+    def large(self) -> Request:
+        return Request(encode([text("ProductName", "x"), dump(content=bytes(range(256)) * 4000)]))
+
+    @pytest.mark.parametrize("chunk_bytes", [600, 65_537, 2_000_000])
+    def test_a_large_report_in_chunks_of_many_sizes_is_stored_whole(
+        self, narrow: CollectorProcess, chunk_bytes: int
+    ) -> None:
+        crash_id = narrow.send(chunked(self.large(), chunk_bytes)).crash_id
+        with narrow.storage.open_dump(crash_id, "upload_file_minidump") as file:
+            assert file.read() == bytes(range(256)) * 4000
+        stored = narrow.storage.get_raw_crash(crash_id)
+        assert stored["metadata"]["payload_size"] == len(self.large().body)
+
+    @pytest.mark.parametrize("chunk_bytes", [1, 30])
+    def test_a_large_report_in_crumbs_is_refused(self, narrow: CollectorProcess, chunk_bytes: int) -> None:
+        response = narrow.send(chunked(self.large(), chunk_bytes))
+        assert (response.status, response.text) == (400, "Discarded=malformed_invalid_payload_structure")
+
+    def test_what_is_said_beside_the_chunks_is_bounded(self, narrow: CollectorProcess) -> None:
+        body = valid().body
+        extended = b"".join(b"1;%b\r\n%c\r\n" % (b"x" * 4000, byte) for byte in body) + b"0\r\n\r\n"
+        assert narrow.send(self.in_chunks(extended)).status == 400
+
+    def test_extensions_and_trailing_headers_are_ignored_and_the_next_request_is_read(
+        self, narrow: CollectorProcess
+    ) -> None:
+        body = valid().body
+        framed = b'%X ;a=b;c="d;e"\r\n%b\r\n000\r\nX-Sum: 1\r\nHost: b\r\n\r\n' % (len(body), body)
+        request = self.in_chunks(framed)
+        request.headers["Connection"] = "keep-alive"
+        last = b"GET /__lbheartbeat__ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        with narrow.connect() as connection:
+            connection.sendall(request.encode() * 2 + last)
+            answers = b"".join(iter(lambda: connection.recv(65536), b""))
+        assert (answers.count(b"HTTP/1.1 200 OK"), answers.count(b"CrashID=")) == (3, 2)
+
+    @pytest.mark.parametrize(
+        "framing",
+        [b"", b"-1", b"+1", b"0x10", b"1 1", b"g", b"1\n", b"\r", b"1;\x00", b"f" * 16, b"1" * 9000],
+        ids=lambda framing: repr(framing[:20]),
+    )
+    def test_a_size_that_is_none_is_refused(self, narrow: CollectorProcess, framing: bytes) -> None:
+        response = narrow.send(self.in_chunks(framing + b"\r\nx\r\n0\r\n\r\n"))
+        assert (response.status, response.text) == (400, "Discarded=malformed_invalid_payload_structure")
+
+    def test_a_chunk_longer_than_its_size_is_refused(self, narrow: CollectorProcess) -> None:
+        request = chunked(valid(), 100)
+        request.body = request.body.replace(b"\r\n64\r\n", b"x\r\n64\r\n", 1)
+        assert narrow.send(request).status == 400
+
+    @pytest.mark.parametrize("missing_bytes", [2, 5, 9])
+    def test_a_report_is_whole_when_its_client_has_closed_before_the_last_chunk(
+        self, narrow: CollectorProcess, missing_bytes: int
+    ) -> None:
+        with narrow.connect() as connection:
+            connection.sendall(chunked(valid()).encode()[:-missing_bytes])
+            connection.shutdown(socket.SHUT_WR)
+            assert read_response(connection).crash_id
+
+    @pytest.mark.parametrize(
+        "coding", ["gzip, chunked", "deflate,chunked", "identity, chunked", "chunked, gzip"]
+    )
+    def test_another_transfer_coding_is_refused(self, narrow: CollectorProcess, coding: str) -> None:
+        request = chunked(valid())
+        request.headers["Transfer-Encoding"] = coding
+        response = narrow.send(request)
+        assert (response.status, response.text) == (400, "Discarded=malformed_request")
