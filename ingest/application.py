@@ -268,12 +268,12 @@ class _Body:
         if not self.announced_bytes and "HTTP_TRANSFER_ENCODING" not in self._environ:
             raise MalformedPayload("no_content_length")
 
-    def read(self, ticket: Ticket, size: int) -> bytearray:
+    def read(self, ticket: Ticket, size: int) -> bytes | bytearray:
         """Give the next piece as it came over the wire; nothing when the client has closed, for that may be the whole.
 
         Raises: ClientTimeout, PayloadTooLarge, Overloaded, MalformedPayload.
         """
-        piece = self._source.read(size)
+        piece: bytes | bytearray = self._source.read(size)
         if not piece and self._client.timed_out:
             raise ClientTimeout
         self.received_bytes += len(piece)

@@ -36,13 +36,16 @@ class LengthBody:
         self._sock = sock
         self._reader = reader
 
-    def read(self, size: int) -> bytearray:
+    def read(self, size: int) -> bytes | bytearray:
         """Give ``size`` bytes, fewer at the end; waits for them as `ClientSocket` does.
 
         They are received straight into one buffer, for each piece that is handed on for itself costs as much as
         copying 50 KB.
         """
-        buffer = bytearray(min(size, self._reader.length))
+        size = min(size, self._reader.length)
+        if not size:
+            return b""
+        buffer = bytearray(size)
         with memoryview(buffer) as view:
             filled = self._sock.fill(view)
         del buffer[filled:]

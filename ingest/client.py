@@ -34,6 +34,8 @@ class ClientSocket(socket.socket):
     timed_out = False
     #: Whether the client waits for leave to send its body (``Expect: 100-continue``).
     awaits_continue = False
+    #: Whether the connection is kept for another request.
+    stays = False
     #: Whether the client may still be sending what nobody will read.
     unread = True
     _head = b""
@@ -42,7 +44,7 @@ class ClientSocket(socket.socket):
     _swallowed_bytes = 0
 
     def start_request(self) -> None:
-        self.timed_out = False
+        self.timed_out = self.stays = False
         self.unread = True
         self._deadline = time.monotonic() + self.grace_seconds
 

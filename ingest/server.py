@@ -117,6 +117,7 @@ class CollectorWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn h
             # What has been read of the connection's next request. gunicorn looks for it in the parser.
             unreader = conn.parser.unreader
             unreader.unread(unreader.take_buffered() + conn.sock.take_back())
+            conn.sock.stays = not conn.sock.owes
         return keep
 
     def handle_request(self, req: Any, conn: Any) -> Any:
@@ -149,10 +150,10 @@ class CollectorWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn h
 
     def finish_request(self, conn: Any, fs: Any) -> None:
         """Keep the connection for another request, or take leave of its client, here and without a thread."""
-        if fs.cancelled() or fs.exception() or not fs.result() or conn.sock.owes:
-            self._leave(conn)
-        else:
+        if conn.sock.stays:
             super().finish_request(conn, fs)
+        else:
+            self._leave(conn)
 
     def _leave(self, conn: Any) -> None:
         event = conn.sock.take_leave()
@@ -248,10 +249,12 @@ def allow_open_files(connections: int, threads: int) -> None:
     """
     needed = connections + threads * _FILES_PER_THREAD + _FILES_BESIDES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < needed:
-        raise ValueError(
-            f"COLLECTOR_CLIENT_CONNECTIONS={connections} and COLLECTOR_THREADS={threads} need {needed} open files, and "
-            f"this system allows {hard} to a process. Set lower numbers, or allow more (ulimit -n, LimitNOFILE=)."
-        )
-    if soft != resource.RLIM_INFINITY and soft < needed:
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return
+    try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+    except (OSError, ValueError) as exc:
+        raise ValueError(
+            f"COLLECTOR_CLIENT_CONNECTIONS={connections} with COLLECTOR_THREADS={threads} takes {needed} open files, "
+            f"and the system allows {hard}: set lower numbers, or have it allow more (ulimit -n, LimitNOFILE=)"
+        ) from exc

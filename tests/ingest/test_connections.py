@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from ingest.client import ClientSocket
-from ingest.server import allow_open_files
-from tests.ingest.process import CollectorProcess, read_response, run_collector
+from tests.ingest.process import CollectorProcess, CouldNotStart, read_response, run_collector
 from tests.ingest.reports import Request, chunked, dump, encode, text, valid
 from tests.waiting import wait_until
 
@@ -139,9 +138,15 @@ class TestPlaces:
             first.sendall(request[-50:])
             assert read_response(first).crash_id
 
-    def test_more_places_than_the_system_gives_files_are_refused(self) -> None:
-        with pytest.raises(ValueError, match="COLLECTOR_CLIENT_CONNECTIONS=1000000000 .* open files"):
-            allow_open_files(1_000_000_000, 32)
+    def test_more_places_than_the_system_gives_files_are_refused_at_the_start(
+        self, collector_database: str, tmp_path: Path
+    ) -> None:
+        many = {"COLLECTOR_CLIENT_CONNECTIONS": "1000000000"}
+        with (
+            pytest.raises(CouldNotStart, match="ValueError: COLLECTOR_CLIENT_CONNECTIONS=1000000000 with"),
+            run_collector(tmp_path, collector_database, **many),
+        ):
+            pass
 
 
 class TestLeave:
