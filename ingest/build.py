@@ -15,6 +15,7 @@ from ingest.admission import Gate
 from ingest.application import Application
 from ingest.collector import Collector, SaveRetries
 from ingest.deduplication import RecentReports
+from ingest.gauges import SpoolGauges
 from ingest.health import Health
 from ingest.limits import Limits
 from ingest.malformed import MalformedSamples
@@ -46,7 +47,7 @@ def build_application() -> Application:
     spool.prepare()
     _check(storage, publisher)
     start_from_zero(options["folder"] / "metrics")
-    metrics = Metrics(_build_statsd(options), options["folder"] / "metrics")
+    metrics = Metrics(_build_statsd(options), options["folder"] / "metrics", SpoolGauges(spool))
     return Application(
         collector=Collector(
             storage=storage,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
 from math import inf
 
 from prometheus_client import generate_latest
-from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
@@ -16,18 +16,28 @@ from ingest.metrics import Metric
 from ingest.numbers import Sums
 
 
-def expose(metrics: Iterable[Metric], sums: Sums) -> bytes:
-    """Give the text. What has no label is there from the start, as zero; what has one, once it was counted."""
-    return generate_latest(_Families(metrics, sums))
+def expose(metrics: Iterable[Metric], sums: Sums, gauges: Mapping[str, float]) -> bytes:
+    """Give the text.
+
+    What is counted and has no label is there from the start, as zero; what has one, once it was counted. A gauge is
+    there while it is known.
+    """
+    return generate_latest(_Families(metrics, sums, gauges))
 
 
 class _Families(Collector):
-    def __init__(self, metrics: Iterable[Metric], sums: Sums) -> None:
+    def __init__(self, metrics: Iterable[Metric], sums: Sums, gauges: Mapping[str, float]) -> None:
         self._metrics = metrics
         self._sums = sums
+        self._gauges = gauges
 
     def collect(self) -> Iterator[Family]:
         for metric in self._metrics:
+            if metric.kind == "gauge":
+                if metric.name in self._gauges:
+                    value = self._gauges[metric.name]
+                    yield GaugeMetricFamily(metric.exposed_name, metric.doc, value=value)
+                continue
             series = {label: numbers for (name, label), numbers in self._sums.items() if name == metric.name}
             if not metric.label:
                 series.setdefault("", [0.0] * metric.size)

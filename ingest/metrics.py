@@ -9,7 +9,7 @@ import os
 import socket
 import threading
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from logging import getLogger
 from math import inf
@@ -24,6 +24,7 @@ CONTENT_TYPE = "text/plain; version=1.0.0; charset=utf-8; escaping=underscores"
 
 _BOUNDS = {
     "counter": (),
+    "gauge": (),
     "seconds": (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
     "bytes": (1e4, 3e4, 1e5, 3e5, 1e6, 3e6, 1e7, 3e7, 1e8),
 }
@@ -33,11 +34,11 @@ _BOUNDS = {
 class Metric:
     """One metric: ``label`` is the name of its only label, if it has one; ``statsd`` is its name there, if it has one.
 
-    Times are seconds for Prometheus and milliseconds for statsd.
+    Times are seconds for Prometheus and milliseconds for statsd. Gauges are looked up when Prometheus asks.
     """
 
     name: str
-    kind: str  # "counter", "seconds" or "bytes"
+    kind: str  # "counter", "gauge", "seconds" or "bytes"
     doc: str
     label: str = ""
     statsd: str = ""
@@ -46,7 +47,7 @@ class Metric:
     @property
     def exposed_name(self) -> str:
         """Give its name at Prometheus; the library adds ``_total`` to that of a counter."""
-        return f"collector_{self.name}" + ("" if self.kind == "counter" else f"_{self.kind}")
+        return f"collector_{self.name}" + (f"_{self.kind}" if self.bounds else "")
 
     @property
     def bounds(self) -> tuple[float, ...]:
@@ -55,8 +56,8 @@ class Metric:
 
     @property
     def size(self) -> int:
-        """Give how many numbers it is: a counter one; a histogram the sum, then what fell into each bucket."""
-        return 1 if self.kind == "counter" else 1 + len(self.bounds) + 1
+        """Give how many numbers it is: a histogram the sum, then what fell into each bucket; any other one."""
+        return 1 + len(self.bounds) + 1 if self.bounds else 1
 
 
 METRICS = (
@@ -99,6 +100,11 @@ METRICS = (
            statsd="collector.crashmover.save_crash_dropped.count"),
     Metric("not_published", "counter", "Crashes saved, and left for the mover to publish.",
            statsd="collector.crashmover.publish_crash_dropped.count"),
+    Metric("spool_crashes", "gauge", "Crashes in the spool, for the mover to save."),
+    Metric("spool_bytes", "gauge", "Bytes that they take; COLLECTOR_SPOOL_MB bounds them."),
+    Metric("spool_notes", "gauge", "Notes in the spool of saved crashes, for the mover to publish."),
+    Metric("spool_refused", "gauge", "Those of both that were refused and are tried again later."),
+    Metric("spool_damaged", "gauge", "What the mover has set aside because it could not be read."),
     Metric("broken", "counter", "Calls of /__broken__.", statsd="collector.health.broken.count"),
     Metric("version", "counter", "Calls of /__version__.", statsd="collector.health.version.count"),
     Metric("lbheartbeat", "counter", "Calls of /__lbheartbeat__.", statsd="collector.health.lbheartbeat.count"),
@@ -140,11 +146,18 @@ class Metrics:
 
     Args: ``folder`` is shared by the processes of one collector, and was made by `ingest.numbers.start_from_zero`; a
     process that is forked counts in a file of its own. Without it, in tests, a process has its numbers to itself.
+    ``gauges`` looks up by their names those that are known just now.
     """
 
-    def __init__(self, statsd: Statsd | None = None, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        statsd: Statsd | None = None,
+        folder: Path | None = None,
+        gauges: Callable[[], Mapping[str, float]] = dict,
+    ) -> None:
         self._statsd = statsd
         self._folder = folder
+        self._gauges = gauges
         self._begin()
         if folder is not None:
             os.register_at_fork(after_in_child=self._begin)
@@ -155,7 +168,7 @@ class Metrics:
         self._numbers: Numbers | None = None
         self._values: memoryview[float] = memoryview(b"").cast("d")
         self._left_out = False
-        self._counters: dict[str, dict[str, int]] = {m.name: {} for m in METRICS if not m.bounds}
+        self._counters: dict[str, dict[str, int]] = {m.name: {} for m in METRICS if m.kind == "counter"}
         self._histograms: dict[str, dict[str, tuple[int, tuple[float, ...]]]] = {
             m.name: {} for m in METRICS if m.bounds
         }
@@ -199,10 +212,11 @@ class Metrics:
         """Give all numbers in Prometheus' text format, summed over the processes when they share them."""
         from ingest.exposition import expose
 
+        gauges = self._gauges()
         if self._folder is not None:
-            return expose(METRICS, numbers.sums_in(self._folder))
+            return expose(METRICS, numbers.sums_in(self._folder), gauges)
         with self._lock:
-            return expose(METRICS, self._open().sums())
+            return expose(METRICS, self._open().sums(), gauges)
 
     def _enter_counter(self, name: str, label: str) -> int:
         of_label = self._counters[name]

@@ -15,13 +15,15 @@ import shutil
 import stat
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from logging import getLogger
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from ingest import claims
 from ingest.claims import Claim
@@ -33,6 +35,7 @@ from processing.storage.base import Dump
 from processing.storage.filesystem import FileSystemCrashStorage, write_durably
 
 log = getLogger(__name__)
+T = TypeVar("T")
 
 #: What the folders are called in which a mover has copies of dumps for the moment.
 _COPIES = "moving-"
@@ -256,22 +259,30 @@ class Spool:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def waiting(self) -> Waiting:
-        """Count what the spool holds, by looking at every file. Raises: StorageError."""
-        crashes = [0, 0]
-        for folder in self.crash_folders():
-            for path in _paths(folder):
-                if path.suffix == keys.UNIT_SUFFIX:
-                    crashes[_is_put_off(path)] += 1
-        notes = [0, 0]
-        for path in _paths(self._unpublished):
-            if crashid.is_valid(path.name):
-                notes[_is_put_off(path)] += 1
+    def waiting(self, seconds: float = math.inf) -> Waiting:
+        """Count what the spool holds, by looking at every file; what was found when the seconds are over, if earlier.
+
+        Raises: StorageError.
+        """
+        self._require_folder()
+        until = time.monotonic() + seconds
+        damaged = sum(1 for _ in _before(until, _entries(self.damaged)))
+        crashes = Counter(
+            _is_put_off(entry)
+            for folder in _before(until, self.crash_folders())
+            for entry in _before(until, _entries(folder))
+            if entry.name.endswith(keys.UNIT_SUFFIX)
+        )
+        notes = Counter(
+            _is_put_off(entry)
+            for entry in _before(until, _entries(self._unpublished))
+            if crashid.is_valid(entry.name)
+        )
         return Waiting(
-            crashes=sum(crashes),
-            notes=sum(notes),
+            crashes=crashes.total(),
+            notes=notes.total(),
             refused=crashes[True] + notes[True],
-            damaged=sum(1 for _ in _paths(self.damaged)),
+            damaged=damaged,
         )
 
 
@@ -321,12 +332,14 @@ def _copy(source: BinaryIO, path: Path) -> Path:
 
 
 def _paths(folder: Path, prefix: str = "") -> Iterator[Path]:
+    return (folder / entry.name for entry in _entries(folder) if entry.name.startswith(prefix))
+
+
+def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
     """Give what lies in a folder without holding it all in memory; a folder that cannot be read stops nobody."""
     try:
         with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name.startswith(prefix):
-                    yield folder / entry.name
+            yield from entries
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as exc:
@@ -344,9 +357,14 @@ def _is_removed_as_deserted(folder: Path) -> bool:
     return True
 
 
-def _is_put_off(path: Path) -> bool:
+def _before(until: float, found: Iterator[T]) -> Iterator[T]:
+    """Give what is found before a time of the monotonic clock."""
+    return takewhile(lambda _: time.monotonic() < until, found)
+
+
+def _is_put_off(entry: os.DirEntry[str]) -> bool:
     try:
-        return claims.is_put_off(path.stat())
+        return claims.is_put_off(entry.stat(follow_symlinks=False))
     except OSError:
         return False
 
