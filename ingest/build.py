@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from functools import cache
+from importlib import import_module
 from logging import getLogger
 from logging.config import dictConfig
 from typing import Any
@@ -40,6 +41,7 @@ def build_application() -> Application:
 
     Raises: BadRules, StorageMisconfigured, QueueError, and StorageError when the spool cannot be used.
     """
+    import_module("ingest.exposition")  # workers that load it later, each for itself, share none of its memory
     dictConfig(settings.LOGGING)
     _log_without_what_no_line_shows()
     options: dict[str, Any] = settings.COLLECTOR

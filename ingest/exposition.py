@@ -1,4 +1,4 @@
-"""Metrics in Prometheus' text format. This module loads its library, so only processes that are asked import it."""
+"""Metrics in Prometheus' text format. This module loads its library, so only processes that are asked need it."""
 
 from __future__ import annotations
 

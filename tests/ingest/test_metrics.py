@@ -331,6 +331,14 @@ class TestSeveralProcesses:
         assert again.place("malformed", "new", 1) == numbers.NOWHERE
         assert len(again.sums()) == known - 1
 
+    def test_a_collector_loads_the_library_before_its_workers_are_made(self, tmp_path: Path) -> None:
+        settings = (
+            "os.environ['DJANGO_SETTINGS_MODULE'] = 'crashstats.collector_settings'",
+            "os.environ |= {'VAR_DIR': sys.argv[1], 'DATABASE_URL': 'postgresql:///x?host=/nowhere'}",
+        )
+        loaded = "import ingest.wsgi; sys.exit('prometheus_client' not in sys.modules)"
+        assert run(tmp_path, *settings, loaded) == 0
+
     def test_who_only_counts_does_not_load_the_library(self, tmp_path: Path) -> None:
         counted = "import ingest.build; metrics.count('saved'); before = 'prometheus_client' in sys.modules"
         asked = "metrics.exposition(); sys.exit(before or 'prometheus_client' not in sys.modules)"
