@@ -41,7 +41,7 @@ def build_application() -> Application:
 
     Raises: BadRules, StorageMisconfigured, QueueError, and StorageError when the spool cannot be used.
     """
-    import_module("ingest.exposition")  # workers that load it later, each for itself, share none of its memory
+    import_module("ingest.exposition")  # workers that loaded it later would share none of its memory
     dictConfig(settings.LOGGING)
     _log_without_what_no_line_shows()
     options: dict[str, Any] = settings.COLLECTOR
