@@ -53,6 +53,14 @@ class Claim:
             if self._is_there():
                 move_aside(self.path, folder)
 
+    def rename(self, path: Path) -> bool:
+        """Give the file another name. Tell whether it was there; it stays claimed."""
+        with _writing(self.path):
+            if self._is_there():
+                self.path.rename(path)
+                return True
+        return False
+
     def content(self, most_bytes: int) -> bytes:
         """Give what the file begins with. Raises: OSError."""
         return os.pread(self.descriptor, most_bytes, 0)

@@ -181,7 +181,7 @@ class Mover:
         except (StorageError, OSError) as exc:
             return _put_off(claim, f"this machine's disk does not give it: {_kind(exc)}", None)
         try:
-            moved = self._publish_or_note(crash_id, note, so_far)
+            moved = self._publish_or_note(claim, note, so_far)
         except StorageError as exc:
             return _put_off(claim, f"no note of it could be left: {_kind(exc)}", note.received_at)
         claim.remove()
@@ -197,8 +197,9 @@ class Mover:
 
         _attempt(save, self._storage.check, StorageError)
 
-    def _publish_or_note(self, crash_id: str, note: Note, so_far: Moved) -> Moved:
+    def _publish_or_note(self, claim: Claim, note: Note, so_far: Moved) -> Moved:
         """Raises: StorageError when neither can be done."""
+        crash_id = claim.crash_id
         moved = Moved()
         if not so_far.database_down:
             try:
@@ -208,7 +209,10 @@ class Mover:
                 moved.database_down = True
             except _Refused:
                 pass  # the note says so when its turn comes
-        self._spool.note_unpublished(crash_id, product=note.product, received_at=note.received_at)
+        try:
+            self._spool.note_unpublished(crash_id, product=note.product, received_at=note.received_at)
+        except StorageError:
+            self._spool.turn_into_note(claim)
         return moved
 
     def _move_note(self, claim: Claim, so_far: Moved) -> Moved:

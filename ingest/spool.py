@@ -32,7 +32,7 @@ from processing import crashid
 from processing.errors import StorageError
 from processing.storage import keys
 from processing.storage.base import Dump
-from processing.storage.filesystem import FileSystemCrashStorage, write_durably
+from processing.storage.filesystem import FileSystemCrashStorage, sync_folder, write_durably
 
 log = getLogger(__name__)
 T = TypeVar("T")
@@ -250,6 +250,21 @@ class Spool:
             write_durably(str(self._unpublished / crash_id), [text.encode("ascii")], temporary=str(temporary))
         except OSError as exc:
             raise StorageError(f"{crash_id}: no note could be left in the spool") from exc
+
+    def turn_into_note(self, claim: Claim) -> None:
+        """Make a note of the file itself of a crash that storage has: on a full disk nothing else has room.
+
+        The file gets a note's name first, then loses its content. A note that says nothing is made again from storage.
+        Raises: StorageError.
+        """
+        note = self._unpublished / claim.crash_id
+        try:
+            self._require_folder()
+            if claim.rename(note):
+                sync_folder(self._unpublished)
+                os.truncate(note, 0)
+        except OSError as exc:
+            raise StorageError(f"{claim.crash_id}: its file in the spool could not become a note") from exc
 
     def read_note(self, claim: Claim) -> Note | None:
         """Give what a note says; None when it cannot be read."""

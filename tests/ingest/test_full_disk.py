@@ -19,6 +19,7 @@ from processing.storage.memory import MemoryCrashStorage
 from tests.ingest.make_limits import make_limits
 from tests.ingest.process import run_collector
 from tests.ingest.reports import BOUNDARY, dump, encode, text, valid
+from tests.ingest.test_mover import Queue, mover
 
 OTHER_ID = "0b1ec0de-7a11-4f00-8a5e-1c3f51260801"
 CRASH_ID = "0b1ec0de-7a11-4f00-8a5e-1c3f50260801"
@@ -105,6 +106,29 @@ def test_crashes_leave_a_spool_that_has_filled_its_disk(collector_database: str,
         assert moved == Moved(saved=1, published=1)
         assert spool.waiting() == Waiting()
         assert collector.ledger(crash_id) == ("Firefox", "queued")
+
+
+def test_they_leave_it_also_while_the_database_is_down_and_notes_have_no_room(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, limit_bytes=1_000_000)
+    spool.prepare()
+    queue, storage = Queue(), MemoryCrashStorage()
+    queue.is_down = True
+    raw_crash = {"ProductName": "WaterWolf", "submitted_timestamp": "2026-08-01T00:00:00+00:00"}
+    spool.save(CRASH_ID, raw_crash, {"log": bytes(100_000)})
+    with mover(spool, storage, queue) as running:
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+        try:
+            assert running.run_once() == Moved(saved=1, database_down=True)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert spool.waiting() == Waiting(notes=1)
+        assert (tmp_path / "unpublished" / CRASH_ID).stat().st_size == 0
+        assert running.run_once() == Moved(database_down=True)
+        queue.is_down = False
+        assert running.run_once() == Moved(published=1)
+    assert queue.published == [CRASH_ID]
+    assert spool.waiting() == Waiting()
 
 
 def test_clients_are_to_try_again_when_the_spool_has_no_room(tmp_path: Path) -> None:
