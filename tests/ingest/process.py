@@ -54,6 +54,7 @@ class CollectorProcess:
     database_url: str
     process: subprocess.Popen[bytes]
     environment: dict[str, str]
+    checkout: Path
 
     @property
     def url(self) -> str:
@@ -116,7 +117,7 @@ class CollectorProcess:
         """Run a management command with this collector's settings."""
         return subprocess.run(
             [sys.executable, "manage.py", *arguments],
-            cwd=CHECKOUT,
+            cwd=self.checkout,
             env=self.environment,
             input=stdin.decode(),
             capture_output=True,
@@ -140,8 +141,10 @@ def read_response(connection: socket.socket) -> Response:
 
 
 @contextmanager
-def run_collector(var: Path, database_url: str, **settings: str) -> Iterator[CollectorProcess]:
-    """Start a collector below ``var`` and end it afterwards."""
+def run_collector(
+    var: Path, database_url: str, checkout: Path = CHECKOUT, **settings: str
+) -> Iterator[CollectorProcess]:
+    """Start a collector below ``var``, with the code of ``checkout``, and end it afterwards."""
     port = free_port()
     environment = {
         **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
@@ -163,12 +166,12 @@ def run_collector(var: Path, database_url: str, **settings: str) -> Iterator[Col
                 "python:ingest.gunicorn_conf",
                 "ingest.wsgi:application",
             ],
-            cwd=CHECKOUT,
+            cwd=checkout,
             env=environment,
             stdout=log,
             stderr=log,
         )
-    collector = CollectorProcess(var, port, database_url, process, environment)
+    collector = CollectorProcess(var, port, database_url, process, environment, checkout)
     try:
         _wait_until_it_answers(collector)
         yield collector
