@@ -135,7 +135,7 @@ def client_address(request: HttpRequest) -> str:
     """Give the address of the client, past as many proxies as ``PROXIES`` says stand in front of us.
 
     Each proxy adds the address it was called from to the end of ``X-Forwarded-For``; what stands further to the left
-    than our own proxies wrote is the client's invention.
+    than our own proxies wrote is the client's invention. Some proxies add the port, too.
     """
     direct = str(request.META.get("REMOTE_ADDR", ""))
     forwarded = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",")]
@@ -143,9 +143,16 @@ def client_address(request: HttpRequest) -> str:
     if not 0 < proxies <= len(forwarded):
         return direct
     try:
-        return str(ip_address(forwarded[-proxies]))
+        return str(ip_address(_without_port(forwarded[-proxies])))
     except ValueError:
         return direct
+
+
+def _without_port(host: str) -> str:
+    """Give the address of ``192.0.2.1:443``, ``[2001:db8::1]:443`` or ``[2001:db8::1]``; anything else as it is."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0] if host.count(":") == 1 else host
 
 
 def _bounds(attempt: SignInAttempt) -> list[tuple[QuerySet[SignInAttempt], int]]:

@@ -177,6 +177,10 @@ def test_neither_name_nor_address_is_kept(ada):
         (2, "192.0.2.9", "198.51.100.7"),
         (1, "", "198.51.100.7"),
         (1, "unknown", "198.51.100.7"),
+        (1, "192.0.2.9:51234", "192.0.2.9"),
+        (1, "2001:db8::9", "2001:db8::9"),
+        (1, "[2001:db8::9]", "2001:db8::9"),
+        (1, "[2001:db8::9]:51234", "2001:db8::9"),
     ],
 )
 def test_the_address_is_the_one_that_our_own_proxies_saw(settings, proxies, forwarded, address):
