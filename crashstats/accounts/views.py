@@ -1,4 +1,4 @@
-"""Signing in."""
+"""Signing in, and changing one's password."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any
 from django.contrib.auth import views as auth
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse_lazy
 
 from crashstats.accounts import attempts
-from crashstats.accounts.forms import SignInForm
+from crashstats.accounts.forms import GuardedForm, PasswordForm, SignInForm
 
 
 class Login(auth.LoginView):
@@ -37,8 +38,26 @@ class Login(auth.LoginView):
         return response
 
     def form_invalid(self, form: SignInForm) -> HttpResponse:  # type: ignore[override]
-        response = super().form_invalid(form)
-        if form.refused is not None:
-            response.status_code = 429
-            response["Retry-After"] = str(form.refused.seconds)
-        return response
+        return _told_to_wait(super().form_invalid(form), form)
+
+
+class PasswordChange(auth.PasswordChangeView):
+    """Let somebody who is signed in change their password."""
+
+    template_name = "accounts/password.html"
+    form_class = PasswordForm
+    success_url = reverse_lazy("password_change_done")
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return super().get_form_kwargs() | {"request": self.request}
+
+    def form_invalid(self, form: PasswordForm) -> HttpResponse:  # type: ignore[override]
+        return _told_to_wait(super().form_invalid(form), form)
+
+
+def _told_to_wait(response: HttpResponse, form: GuardedForm) -> HttpResponse:
+    """Say by status and header, too, that no password is checked now, if that is so."""
+    if form.refused is not None:
+        response.status_code = 429
+        response["Retry-After"] = str(form.refused.seconds)
+    return response

@@ -159,6 +159,24 @@ def test_the_administration_has_no_other_door(ada):
     assert not SignInAttempt.objects.exists()
 
 
+def test_a_stolen_session_cannot_be_used_to_guess_the_password(ada):
+    thief = Client(REMOTE_ADDR="203.0.113.5")
+    thief.force_login(ada)
+
+    def change(old_password: str):
+        new = {"new_password1": "battery staple 7", "new_password2": "battery staple 7"}
+        return thief.post("/password/", {"old_password": old_password, **new})
+
+    for _ in range(attempts.PER_ACCOUNT_AND_PLACE):
+        assert change("wrong").status_code == 200
+    refused = change(PASSWORD)
+    assert refused.status_code == 429
+    assert "Try again in 15 minutes" in refused.text
+    assert 890 < int(refused.headers["Retry-After"]) <= 901
+    SignInAttempt.objects.update(attempted_at=timezone.now() - attempts.WINDOW)
+    assert change(PASSWORD).headers["Location"] == "/password/done/"
+
+
 def test_neither_name_nor_address_is_kept(ada):
     fail(1)
     attempt = SignInAttempt.objects.get()
