@@ -101,9 +101,10 @@ COLLECTOR: dict[str, Any] = {
     ),
     "client_rate": ENV.read(
         "COLLECTOR_CLIENT_RATE",
-        env.whole_number,
+        env.positive_number,
         default="4096",
-        doc="bytes per second that a client has to send at least, on average, beyond COLLECTOR_CLIENT_GRACE.",
+        doc="bytes per second that a client has to send at least, on average, beyond COLLECTOR_CLIENT_GRACE; one that "
+        "sends less than eight times as many may lose its place to another when there is no room.",
     ),
     "limits": {
         "wire_bytes": ENV.read(

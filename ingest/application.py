@@ -142,7 +142,7 @@ class Application:
         body = _Body(environ, self._limits)
         report = CrashReport()
         try:
-            with self._gate.enter(body.wanted_bytes()) as ticket, report:
+            with self._gate.enter(body.wanted_bytes(), body.client) as ticket, report:
                 boundary = self._read(body, report, ticket)
                 self._metrics.count("incoming")
                 self._metrics.count("clients", client_family(body.user_agent, boundary))
@@ -254,7 +254,7 @@ class _Body:
         self.finished = False
         self._environ = environ
         self._limits = limits
-        self._client: ClientSocket = environ["gunicorn.socket"]
+        self.client: ClientSocket = environ["gunicorn.socket"]
         self._source = body_of(environ)
 
     def wanted_bytes(self) -> int:
@@ -274,7 +274,7 @@ class _Body:
         Raises: ClientTimeout, PayloadTooLarge, Overloaded, MalformedPayload.
         """
         piece: bytes | bytearray = self._source.read(size)
-        if not piece and self._client.timed_out:
+        if not piece and self.client.timed_out:
             raise ClientTimeout
         self.received_bytes += len(piece)
         if self.received_bytes > self._limits.wire_bytes:
@@ -288,7 +288,7 @@ class _Body:
     def finish(self) -> None:
         """Note that all of the body has been read."""
         self.finished = True
-        self._client.unread = False
+        self.client.unread = False
 
     def sender(self) -> Sender:
         get = self._environ.get

@@ -71,6 +71,7 @@ def build_application() -> Application:
             requests=options["requests"],
             wire_bytes=options["wire_bytes"],
             memory_bytes=options["memory_bytes"],
+            pace=options["client_rate"] * _PACE_WHEN_FULL,
         ),
         limits=Limits(**options["limits"]),
         uploads=spool.uploads,
@@ -79,6 +80,10 @@ def build_application() -> Application:
         samples=build_samples(),
         version_file=settings.VERSION_FILE,
     )
+
+
+#: How many times the least rate a client has to send with, for its submission to keep its place when there is no other.
+_PACE_WHEN_FULL = 8
 
 
 def _log_without_what_no_line_shows() -> None:
@@ -125,7 +130,7 @@ def _build_statsd(options: dict[str, Any]) -> Statsd | None:
 def build_spool() -> Spool:
     """Make the spool of this process, the same one for all who ask."""
     options: dict[str, Any] = settings.COLLECTOR
-    slowest_seconds = options["limits"]["wire_bytes"] / max(1, options["client_rate"])
+    slowest_seconds = options["limits"]["wire_bytes"] / options["client_rate"]
     return Spool(
         options["folder"] / "spool",
         limit_bytes=options["spool_bytes"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import selectors
 import socket
 import time
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 _END_OF_HEAD = b"\r\n\r\n"
 _HEAD_PIECE = 8192
 _LONGEST_HEAD = 32 * 1024  # a request line and three headers as long as gunicorn lets them be
+_START_SECONDS = 2.0
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LINGER_BYTES = 4 * 1024 * 1024
 _LINGER_PIECE = 64 * 1024
@@ -40,13 +42,18 @@ class ClientSocket(socket.socket):
     unread = True
     _head = b""
     _deadline = 0.0
+    _begun_at = 0.0
+    _received_bytes = 0
+    _waits = False
     _unsent = b""
     _swallowed_bytes = 0
 
     def start_request(self) -> None:
         self.timed_out = self.stays = False
         self.unread = True
-        self._deadline = time.monotonic() + self.grace_seconds
+        self._begun_at = time.monotonic()
+        self._received_bytes = len(self._head)
+        self._deadline = self._begun_at + self.grace_seconds
 
     def head_has_come(self) -> bool:
         """Take what has come of a request's head; give whether it is whole, too long, or cut off by the client."""
@@ -109,17 +116,37 @@ class ClientSocket(socket.socket):
             pass
         if self.awaits_continue:
             self.sendall(_CONTINUE)
-        try:
-            self.settimeout(max(0.001, self._deadline - time.monotonic()))
-            return receive(0)
-        except TimeoutError:
-            self.timed_out = True
-            return None
-        finally:
-            self.setblocking(True)
+        seconds = self._deadline - time.monotonic()
+        if seconds > 0:
+            try:
+                self._waits = True
+                self.settimeout(seconds)
+                return receive(0)
+            except TimeoutError:
+                pass
+            finally:
+                self._waits = False
+                self.setblocking(True)
+        self.timed_out = True
+        return None
+
+    def pace(self) -> float:
+        """Give how many bytes a second the request has come with; infinity for the first seconds and when it has come.
+
+        Any thread may ask.
+        """
+        seconds = time.monotonic() - self._begun_at
+        return self._received_bytes / seconds if self._waits and seconds > _START_SECONDS else math.inf
+
+    def give_up(self) -> None:
+        """Have the thread that waits for this client end as if the time were up. For other threads."""
+        self.timed_out = True
+        with suppress(OSError):  # the client is gone
+            self.shutdown(socket.SHUT_RD)
 
     def _allow_more_time_for(self, received_bytes: int) -> None:
         """Put the deadline off; but who was fast has no right to be silent for long."""
+        self._received_bytes += received_bytes
         self._deadline = min(
             self._deadline + received_bytes / self.minimum_rate, time.monotonic() + self.grace_seconds
         )

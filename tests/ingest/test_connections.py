@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import selectors
 import socket
+import struct
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,16 @@ class TestThreads:
             connection.sendall(bytes(2_000_000))
             assert read_response(connection).text == "Discarded=too_large_request"
 
+    def test_submissions_that_hardly_come_give_way_to_others(
+        self, collector_database: str, tmp_path: Path
+    ) -> None:
+        one = {"COLLECTOR_REQUESTS": "1", "COLLECTOR_CLIENT_GRACE": "600"}
+        with run_collector(tmp_path, collector_database, **one) as collector, ExitStack() as stack:
+            (client,) = opened(collector, stack, 1, valid().encode()[:-50])
+            wait_until(lambda: collector.metric("collector_requests_begun_total") >= 1)
+            wait_until(lambda: collector.send(valid()).status == 200)
+            assert read_head(client).startswith(b"HTTP/1.1 408 ")
+
     def test_heads_without_an_end_hold_none(self, narrow: CollectorProcess) -> None:
         endless = b"POST /submit HTTP/1.1\r\n" + b"".join(
             b"X-%d: %b\r\n" % (n, b"x" * 8000) for n in range(20)
@@ -127,6 +138,35 @@ class TestPlaces:
                 client.sendall(Request(b"x", {"Content-Length": "300000000"}).encode())
                 assert read_head(client).startswith(b"HTTP/1.1 413 ")
             assert few_places.send(valid()).crash_id
+
+    def test_however_clients_end_their_places_become_free(self, few_places: CollectorProcess) -> None:
+        report = valid().encode()
+        beginnings = [
+            b"",
+            b"GET",
+            HEARTBEAT,
+            HEARTBEAT * 3 + b"GET",
+            report,
+            report[:-9],
+            chunked(valid()).encode()[:-9],
+            Request(b"x", {"Content-Length": "300000000"}).encode(),
+            b"no HTTP\r\n\r\n",
+            b"X" * 50_000,
+        ]
+        for beginning in beginnings:
+            for ending in ("close", "reset", "half", "read"):
+                with few_places.connect() as client:
+                    client.sendall(beginning)
+                    if ending == "reset":  # closing sends RST. Source: SO_LINGER in socket(7)
+                        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    elif ending != "close":
+                        client.shutdown(socket.SHUT_WR)
+                    with suppress(ConnectionError):
+                        while ending == "read" and client.recv(65536):
+                            pass
+        assert few_places.send(valid(Notes="last")).crash_id
+        (worker,) = few_places.workers()
+        wait_until(lambda: all(not known.raddr for known in worker.net_connections("tcp")))
 
     def test_a_submission_in_hand_keeps_its_place(self, few_places: CollectorProcess) -> None:
         request = valid().encode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 import re
 import socket
 import threading
@@ -233,11 +234,26 @@ class TestRetries:
         assert next(retries.attempts()) == 0.0
 
 
+class Sender:
+    """A client that sends at a certain pace."""
+
+    def __init__(self, pace: float = math.inf) -> None:
+        self._pace = pace
+        self.given_up = False
+
+    def pace(self) -> float:
+        return self._pace
+
+    def give_up(self) -> None:
+        self.given_up = True
+
+
 class TestManyClients:
     def test_one_too_many_is_told_when_to_come_back_and_the_heartbeat_goes_on(
         self, collector_database: str, tmp_path: Path
     ) -> None:
-        with run_collector(tmp_path, collector_database, COLLECTOR_REQUESTS="1") as collector:
+        one = {"COLLECTOR_REQUESTS": "1", "COLLECTOR_CLIENT_RATE": "1"}
+        with run_collector(tmp_path, collector_database, **one) as collector:
             request = valid().encode()
             with collector.connect() as first:
                 first.sendall(request[:-50])
@@ -250,13 +266,13 @@ class TestManyClients:
             assert collector.send(valid(Notes="2")).crash_id
 
     def test_the_gate_counts_requests_and_bytes(self) -> None:
-        gate = Gate(requests=2, wire_bytes=100, memory_bytes=100)
-        with gate.enter(60):
+        gate, client = Gate(requests=2, wire_bytes=100, memory_bytes=100, pace=10), Sender()
+        with gate.enter(60, client):
             with pytest.raises(Overloaded, match="bytes"):
-                gate.enter(60)
-            with gate.enter(30) as second:
+                gate.enter(60, client)
+            with gate.enter(30, client) as second:
                 with pytest.raises(Overloaded, match="submissions"):
-                    gate.enter(0)
+                    gate.enter(0, client)
                 second.grow_to(40)
                 with pytest.raises(Overloaded, match="bytes"):
                     second.grow_to(41)
@@ -264,8 +280,24 @@ class TestManyClients:
                 with pytest.raises(Overloaded, match="annotations"):
                     second.hold(1)
         assert (gate.requests, gate.wire_bytes, gate.memory_bytes) == (0, 0, 0)
-        with gate.enter(1000) as alone:
+        with gate.enter(1000, client) as alone:
             alone.grow_to(2000)
+        assert not client.given_up
+
+    def test_the_slowest_of_too_many_gives_way_when_it_is_slow(self) -> None:
+        gate = Gate(requests=2, wire_bytes=100, memory_bytes=100, pace=10)
+        slow, slower, newcomer = Sender(9), Sender(8), Sender()
+        with gate.enter(60, slow) as first, gate.enter(20, slower) as second:
+            second.hold(50)
+            with gate.enter(30, newcomer) as third:
+                assert (slow.given_up, slower.given_up) == (False, True)
+                assert (gate.requests, gate.wire_bytes, gate.memory_bytes) == (2, 90, 0)
+                third.grow_to(50)
+                assert slow.given_up
+                assert (gate.requests, gate.wire_bytes) == (1, 50)
+                first.grow_to(10)
+                second.hold(10)
+        assert (gate.requests, gate.wire_bytes, gate.memory_bytes) == (0, 0, 0)
 
 
 class TestMemory:
@@ -489,7 +521,7 @@ def test_a_statsd_host_that_nobody_knows_keeps_nobody_from_starting(
 
 
 def test_what_large_annotations_take_of_memory_is_bounded(uploads: Path) -> None:
-    gate = Gate(requests=2, wire_bytes=100_000_000, memory_bytes=40_000_000)
+    gate = Gate(requests=2, wire_bytes=100_000_000, memory_bytes=40_000_000, pace=1)
     body = encode([text("Notes", "x" * 9_000_000), dump(content=bytes(5_000_000))])
 
     def parse(ticket: Ticket) -> None:
@@ -497,7 +529,7 @@ def test_what_large_annotations_take_of_memory_is_bounded(uploads: Path) -> None
             parse_payload(iter([body]), BOUNDARY.encode(), report, make_limits(), uploads, ticket.hold)
             assert report.is_large
 
-    with gate.enter(1000) as first, gate.enter(1000) as second:
+    with gate.enter(1000, Sender()) as first, gate.enter(1000, Sender()) as second:
         parse(first)
         assert 30_000_000 < gate.memory_bytes < 36_000_000
         with pytest.raises(Overloaded, match="large annotations"):
