@@ -67,7 +67,7 @@ COLLECTOR: dict[str, Any] = {
         env.whole_number,
         default="28",
         doc="how many submissions one process of the collector takes at the same time; further ones are answered 503. "
-        "Fewer than COLLECTOR_THREADS, so that a thread is left to say so.",
+        "It has to be below COLLECTOR_THREADS, so that a thread is left to say so.",
     ),
     "wire_bytes": ENV.read(
         "COLLECTOR_IN_FLIGHT_MB",

@@ -32,6 +32,7 @@ proc_name = "crashstats-collector"
 
 
 def on_starting(arbiter: Any) -> None:
+    server.check_places(connections=worker_connections, threads=threads, requests=_collector["requests"])
     server.allow_open_files(worker_connections, threads)
 
 

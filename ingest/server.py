@@ -180,6 +180,12 @@ class CollectorWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn h
         if self.alive and self.nr_conns >= self.worker_connections:
             self._make_room()
 
+    def _cap_keepalive(self, deadline: float) -> None:
+        """At the end, do not wait for silent clients as long as for those whose submissions have begun."""
+        super()._cap_keepalive(deadline)
+        for conn in self._waiting:
+            conn.timeout = min(conn.timeout, deadline)
+
     def _make_room(self) -> None:
         """Close the connection that is missed least.
 
@@ -240,6 +246,20 @@ def _check_transfer_coding(headers: list[tuple[str, str]]) -> None:
 def bind_address(host: str, port: int) -> str:
     """Give gunicorn's spelling of an address; IPv6 needs brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def check_places(*, connections: int, threads: int, requests: int) -> None:
+    """Raises: ValueError when submissions could take all threads, or threads all connections."""
+    if requests >= threads:
+        raise ValueError(
+            f"COLLECTOR_REQUESTS={requests} is not below COLLECTOR_THREADS={threads}: a thread has to be left that "
+            "turns away further submissions and answers health checks"
+        )
+    if threads >= connections:
+        raise ValueError(
+            f"COLLECTOR_THREADS={threads} is not below COLLECTOR_CLIENT_CONNECTIONS={connections}: a connection has to "
+            "be left that waits for its turn"
+        )
 
 
 def allow_open_files(connections: int, threads: int) -> None:

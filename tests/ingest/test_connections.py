@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from ingest.client import ClientSocket
+from tests.gaps import gap
 from tests.ingest.process import CollectorProcess, CouldNotStart, read_response, run_collector
 from tests.ingest.reports import Request, chunked, dump, encode, text, valid
 from tests.waiting import wait_until
@@ -178,15 +180,53 @@ class TestPlaces:
             first.sendall(request[-50:])
             assert read_response(first).crash_id
 
-    def test_more_places_than_the_system_gives_files_are_refused_at_the_start(
-        self, collector_database: str, tmp_path: Path
+    @pytest.mark.parametrize(
+        ("settings", "error"),
+        [
+            ({"COLLECTOR_CLIENT_CONNECTIONS": "1000000000"}, "COLLECTOR_CLIENT_CONNECTIONS=1000000000 with"),
+            ({"COLLECTOR_THREADS": "28"}, "COLLECTOR_REQUESTS=28 is not below COLLECTOR_THREADS=28"),
+            (
+                {"COLLECTOR_CLIENT_CONNECTIONS": "32"},
+                "COLLECTOR_THREADS=32 is not below COLLECTOR_CLIENT_CONN",
+            ),
+        ],
+    )
+    def test_numbers_that_do_not_go_together_are_refused_at_the_start(
+        self, collector_database: str, tmp_path: Path, settings: dict[str, str], error: str
     ) -> None:
-        many = {"COLLECTOR_CLIENT_CONNECTIONS": "1000000000"}
         with (
-            pytest.raises(CouldNotStart, match="ValueError: COLLECTOR_CLIENT_CONNECTIONS=1000000000 with"),
-            run_collector(tmp_path, collector_database, **many),
+            pytest.raises(CouldNotStart, match=f"ValueError: {error}"),
+            run_collector(tmp_path, collector_database, **settings),
         ):
             pass
+
+    def test_a_system_that_is_out_of_files_ends_nothing_but_new_connections(
+        self, few_places: CollectorProcess
+    ) -> None:
+        (worker,) = few_places.workers()
+        if not hasattr(worker, "rlimit"):
+            gap("only Linux changes the limits of another process")
+        usual = worker.rlimit(psutil.RLIMIT_NOFILE)
+        worker.rlimit(psutil.RLIMIT_NOFILE, (worker.num_fds() + 2, usual[1]))
+        with ExitStack() as stack:
+            opened(few_places, stack, 5)
+            wait_until(lambda: "a connection could not be taken" in few_places.log)
+        worker.rlimit(psutil.RLIMIT_NOFILE, usual)
+        assert few_places.send(valid()).crash_id
+        assert few_places.workers() == [worker]
+
+    def test_at_the_end_silent_clients_are_not_waited_for_as_long_as_a_submission(
+        self, few_places: CollectorProcess
+    ) -> None:
+        request = valid().encode()
+        with ExitStack() as stack:
+            (first,) = opened(few_places, stack, 1, request[:-50])
+            (silent,) = opened(few_places, stack, 1)
+            wait_until(lambda: few_places.metric("collector_requests_begun_total") >= 1)
+            few_places.process.terminate()
+            assert silent.recv(1) == b""
+            first.sendall(request[-50:])
+            assert read_response(first).crash_id
 
 
 class TestLeave:
