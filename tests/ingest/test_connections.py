@@ -166,9 +166,9 @@ class TestPlaces:
                     with suppress(ConnectionError):
                         while ending == "read" and client.recv(65536):
                             pass
-        assert few_places.send(valid(Notes="last")).crash_id
         (worker,) = few_places.workers()
         wait_until(lambda: all(not known.raddr for known in worker.net_connections("tcp")))
+        assert few_places.send(valid(Notes="last")).crash_id
 
     def test_a_submission_in_hand_keeps_its_place(self, few_places: CollectorProcess) -> None:
         request = valid().encode()
