@@ -23,7 +23,8 @@ _LONGEST_HEADER = 300
 HEAD_BYTES = 1024
 #: Where a dump may begin: behind the headers of a file, however its lines end, and at the first byte of no text.
 _FILE_HEADER = re.compile(
-    rb"filename|content-type:[ \t]*+(?!application/json|text/plain)|application/(?!json)", re.IGNORECASE
+    rb"filename|content-type[ \t]*+:[ \t]*+(?!application/json|text/plain)|application/(?!json)",
+    re.IGNORECASE,
 )
 _END_OF_HEADERS = re.compile(rb"\r?\n\r?\n")
 _NO_TEXT = re.compile(rb"[^\t\n\r -~\x80-\xff]")

@@ -271,7 +271,7 @@ class Spool:
         try:
             note = json.loads(claim.content(_LONGEST_NOTE_BYTES))
             return Note(str(note["product"]), datetime.fromisoformat(note["received_at"]))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
 
     def waiting(self, seconds: float = math.inf) -> Waiting:

@@ -29,6 +29,9 @@ def body_starts(folder: Path, body: bytes) -> str:
         encode([text("Notes", "x"), dump(content=b"SECRETDUMP in letters")]).replace(b"\r\n", b"\n"),
         encode([text("Notes", "x"), Part("dump", b"SECRETDUMP", None, "application/octet-stream")]),
         encode([text("Notes", "x"), Part("dump", b"SECRETDUMP", None, "image/png")]),
+        encode([text("Notes", "x"), Part("dump", b"SECRETDUMP", None, "image/png")]).replace(
+            b"Type:", b"Type \t:"
+        ),
         MINIDUMP,
         gzip.compress(b"SECRETDUMP", 0),
     ],
@@ -38,6 +41,7 @@ def body_starts(folder: Path, body: bytes) -> str:
         "letters",
         "no file name",
         "no file name, of another kind",
+        "blanks before the colon",
         "a minidump alone",
         "gzip without its header",
     ],

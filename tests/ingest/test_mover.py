@@ -352,7 +352,7 @@ class TestWhatIsDamaged:
             run_once(spool, Storage(), queue)
         assert spool.waiting() == Waiting(damaged=2)
 
-    @pytest.mark.parametrize("text", ["", "{}", '{"product": 1, "received_at": "x"}', "[]"])
+    @pytest.mark.parametrize("text", ["", "{}", '{"product": 1, "received_at": "x"}', "[]", "[" * 4000])
     def test_for_a_note_storage_is_asked(self, spool: Spool, queue: Queue, text: str) -> None:
         known, unknown = crashid.create(), crashid.create()
         storage = Storage()
