@@ -18,12 +18,13 @@ def map_whole(descriptor: int, size: int) -> mmap.mmap:
 
 
 def _fill(descriptor: int, size: int) -> None:
-    """Have all of a file really on the disk.
+    """Have all of a file really on the disk, or else a shorter file.
 
-    The kernel kills a process that writes to a mapped file where the file has a hole and the disk is full.
+    The kernel kills a process that writes to a mapped file where the file has a hole and the disk is full; one that
+    only reads there, too, when the disk is a tmpfs.
     """
     content = os.pread(descriptor, size, 0)
-    os.truncate(descriptor, size)
+    os.truncate(descriptor, len(content))
     rest = memoryview(content.ljust(size, b"\0"))
     while rest:
         rest = rest[os.pwrite(descriptor, rest, size - len(rest)) :]

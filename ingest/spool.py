@@ -98,7 +98,7 @@ class Spool:
         While another collector runs on the same folder, only what is old is deleted, for it may be writing the rest.
         Its uploads are kept apart: they are named by the number of the process, and two containers count alike.
 
-        Raises: StorageError.
+        Raises: StorageError, but not for a full disk: what has to be spooled later may find room again.
         """
         try:
             for folder in (self._all_uploads, self._unpublished, self.damaged):
@@ -117,7 +117,12 @@ class Spool:
             self.uploads.mkdir(mode=0o700)
         except OSError as exc:
             raise StorageError(f"{self.folder}: the spool folder cannot be used: {exc}") from exc
-        self.crashes.check()
+        try:
+            self.crashes.check()
+        except StorageError as exc:
+            if not _is_for_room(exc):
+                raise
+            log.warning("the disk of the spool is full; while storage is down no crash can be kept: %s", exc)
 
     def remove_leftovers(self) -> None:
         """Delete temporary files so old that whoever wrote them has been killed. Raises: StorageError."""
@@ -165,7 +170,7 @@ class Spool:
         try:
             self.crashes.save_raw_crash(crash_id, raw_crash, dumps)
         except StorageError as exc:
-            if getattr(exc.__cause__, "errno", None) in _NO_ROOM:
+            if _is_for_room(exc):
                 raise Overloaded("the disk of the spool is full") from exc
             raise
         with suppress(OSError):  # a mover has already taken it
@@ -338,6 +343,10 @@ class _MeasuredSize:
             self._added_bytes -= added_before
         ended = time.monotonic()
         self._due_at = ended + max(_SIZE_KNOWN_SECONDS, (ended - started) * _MEASURING_PART)
+
+
+def _is_for_room(exc: StorageError) -> bool:
+    return getattr(exc.__cause__, "errno", None) in _NO_ROOM
 
 
 def _copy(source: BinaryIO, path: Path) -> Path:

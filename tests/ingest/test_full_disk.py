@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import resource
 from pathlib import Path
 
@@ -63,6 +65,37 @@ def test_a_process_without_room_for_its_numbers_goes_on_without(
     with_room = Metrics(folder=tmp_path)
     with_room.count("malformed", "bad_gzip")
     assert b'collector_malformed_total{reason="bad_gzip"} 1.0' in without_room.exposition()
+
+
+def test_numbers_without_room_leave_no_file_that_is_read_where_it_has_holes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a full tmpfs that would kill whoever asks for /metrics."""
+
+    def have_no_room(descriptor: int, data: bytes, offset: int) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    without_room = Metrics(folder=tmp_path)
+    with monkeypatch.context() as full:
+        full.setattr(os, "pwrite", have_no_room)
+        without_room.count("saved")
+    assert [path.stat().st_size for path in tmp_path.iterdir()] == [0]
+    assert b"collector_saved_total 0.0" in without_room.exposition()
+
+
+def test_a_collector_starts_on_a_full_disk(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    spool = Spool(tmp_path, limit_bytes=1_000_000)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        spool.prepare()
+        with pytest.raises(Overloaded, match="disk of the spool is full"):
+            spool.save(CRASH_ID, {}, {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "the disk of the spool is full" in caplog.text
+    spool.save(CRASH_ID, {}, {})
+    assert spool.waiting() == Waiting(crashes=1)
 
 
 @pytest.mark.parametrize("size", [100, 100_000], ids=["fails when closed", "fails when written"])
