@@ -34,7 +34,8 @@ _DEEPEST_JSON = 100
 _MOST_DIGITS = 100
 #: What Python itself reads as a number, and so what the field's collectors took.
 _MOST_DIGITS_OF_A_TEXT = 4300
-_MOST_JSON_MARKS = 300_000
+#: Bounds both memory and time: a compressed report of 7 KB can have ever so many values, each read and written twice.
+_MOST_JSON_MARKS = 50_000
 #: A comma, an opening bracket, or a whole string, also one that does not end. From each quotation mark on there is a
 #: match, and what has matched is not looked at again, so this takes linear time.
 _JSON_MARK = re.compile(r'[\[{,]|"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
@@ -343,8 +344,8 @@ def parse_json_annotations(text: bytes) -> dict[str, Any]:
     """Read annotations that came as one JSON object.
 
     ``NaN`` and infinities, which JSON does not know, become texts, and so do whole numbers of more than 100 digits.
-    Raises: MalformedPayload ``invalid_json`` (also for more than 100 levels, for several 100,000 values, or for a whole
-    number of more than 4,300 digits) or ``invalid_json_value`` (not an object).
+    Raises: MalformedPayload ``invalid_json`` (also for more than 100 levels, for more than 50,000 strings, commas and
+    opening brackets together, or for a whole number of more than 4,300 digits) or ``invalid_json_value`` (not an object).
     """
     if _has_many_values(text):
         raise MalformedPayload("invalid_json")
