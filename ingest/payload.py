@@ -345,7 +345,7 @@ def parse_json_annotations(text: bytes) -> dict[str, Any]:
 
     ``NaN`` and infinities, which JSON does not know, become texts, and so do whole numbers of more than 100 digits.
     Raises: MalformedPayload ``invalid_json`` (also for more than 100 levels, for more than 50,000 strings, commas and
-    opening brackets together, or for a whole number of more than 4,300 digits) or ``invalid_json_value`` (not an object).
+    opening brackets together, or for a whole number of more than 4,300 digits), ``invalid_json_value`` (no object).
     """
     if _has_many_values(text):
         raise MalformedPayload("invalid_json")
