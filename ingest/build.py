@@ -58,9 +58,7 @@ def build_application() -> Application:
             throttler=Throttler(
                 options["throttle_rules"], last_good=options["folder"] / "throttle_rules.toml"
             ),
-            recent=RecentReports(
-                options["folder"] / "recent_reports", window_seconds=options["deduplicate_seconds"]
-            ),
+            recent=build_recent_reports(),
             metrics=metrics,
             retries=SaveRetries(
                 budget_seconds=options["save_seconds"], first_wait_seconds=0.1, pause_seconds=5
@@ -136,6 +134,19 @@ def build_spool() -> Spool:
         limit_bytes=options["spool_bytes"],
         upload_seconds=options["client_grace_seconds"] + slowest_seconds + LEFTOVER_SECONDS,
     )
+
+
+def build_recent_reports() -> RecentReports:
+    """Make the memory of recent reports; one that remembers nothing when the disk has no room for it."""
+    path, window_seconds = (
+        settings.COLLECTOR["folder"] / "recent_reports",
+        settings.COLLECTOR["deduplicate_seconds"],
+    )
+    try:
+        return RecentReports(path, window_seconds=window_seconds)
+    except OSError as exc:
+        log.warning("%s: finds no room, so reports that are sent twice are kept twice: %s", path, exc)
+        return RecentReports(path, window_seconds=0)
 
 
 def build_samples() -> MalformedSamples:

@@ -201,7 +201,7 @@ class Collector:
             report.notes.append(f"Removed {name} from raw crash.")
         where = "spooled"
         if self._save(crash_id, report, make_raw_crash(crash_id, report, sender, decision, received_at)):
-            where = "saved published" if self._publish(crash_id, product, received_at) else "saved noted"
+            where = f"saved {self._publish(crash_id, product, received_at)}"
         seconds = time.monotonic() - started
         self._metrics.observe("handling", seconds)
         log.info(
@@ -239,8 +239,8 @@ class Collector:
         self._metrics.count("spooled")
         return False
 
-    def _publish(self, crash_id: str, product: str, received_at: datetime) -> bool:
-        """Queue a saved crash, or leave a note for the mover. Give whether it is queued."""
+    def _publish(self, crash_id: str, product: str, received_at: datetime) -> str:
+        """Queue a saved crash, else leave a note for the mover. Give what was done: published, noted or unnoted."""
         try:
             self._timed(
                 "publish", self._publisher.publish, crash_id, product=product, received_at=received_at
@@ -248,13 +248,15 @@ class Collector:
         except QueueError as exc:
             self._metrics.count("not_published")
             log.warning("%s: saved, not yet published: %s", crash_id, type(exc.__cause__ or exc).__name__)
-            try:
-                self._spool.note_unpublished(crash_id, product=product, received_at=received_at)
-            except StorageError:
-                log.warning("%s: no note for the mover either; verifyprocessed will find it", crash_id)
-            return False
-        self._metrics.count("saved")
-        return True
+        else:
+            self._metrics.count("saved")
+            return "published"
+        try:
+            self._spool.note_unpublished(crash_id, product=product, received_at=received_at)
+        except StorageError:
+            log.warning("%s: no note for the mover either; verifyprocessed will find it", crash_id)
+            return "unnoted"
+        return "noted"
 
     def _timed(self, name: str, act: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
         started = time.monotonic()

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 from psycopg.conninfo import conninfo_to_dict
+from pytest_django import Settings
 
+from ingest.build import build_recent_reports
 from ingest.deduplication import RecentReports
 from ingest.errors import Overloaded
 from ingest.metrics import Metrics
@@ -96,6 +98,34 @@ def test_a_collector_starts_on_a_full_disk(tmp_path: Path, caplog: pytest.LogCap
     assert "the disk of the spool is full" in caplog.text
     spool.save(CRASH_ID, {}, {})
     assert spool.waiting() == Waiting(crashes=1)
+
+
+def test_without_room_for_their_table_repeats_are_not_recognised_but_kept(
+    tmp_path: Path, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.COLLECTOR = {**settings.COLLECTOR, "folder": tmp_path, "deduplicate_seconds": 300}
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+    try:
+        reports = build_recent_reports()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "recent_reports: finds no room" in caplog.text
+    key = reports.key(b"report", "client")
+    reports.remember(key, CRASH_ID)
+    assert reports.claim(key, OTHER_ID) is None
+    build_recent_reports().remember(key, CRASH_ID)
+    assert build_recent_reports().claim(key, OTHER_ID) == CRASH_ID
+
+
+def test_a_saved_crash_for_which_not_even_a_note_finds_room_is_logged_as_such(tmp_path: Path) -> None:
+    with run_collector(tmp_path, "postgresql://nobody@127.0.0.1:1/none") as collector:
+        notes = tmp_path / "collector" / "spool" / "unpublished"
+        notes.rmdir()
+        notes.write_text("no folder")
+        crash_id = collector.send(valid()).crash_id
+        assert collector.storage.get_raw_crash(crash_id)
+        assert f"{crash_id}: saved unnoted" in collector.log
 
 
 @pytest.mark.parametrize("size", [100, 100_000], ids=["fails when closed", "fails when written"])
