@@ -313,6 +313,8 @@ class TestLeaveToSend:
             other.sendall(request[:-50])
             wait_until(lambda: narrow.metric("collector_requests_begun_total") > before)
             assert narrow.send(TOO_LARGE).status == 413
+            other.sendall(request[-50:])
+            assert read_response(other).crash_id  # and with that its place is free again
 
 
 class TestChunks:
