@@ -13,7 +13,9 @@ urlpatterns = [
     path("", include("crashstats.accounts.urls")),
     path("report/", include("crashstats.reports.urls")),
     path("api/", include("crashstats.api.urls")),
-    path("siteadmin/login/", RedirectView.as_view(pattern_name="login", query_string=True)),  # one door only
+    # One door only: Django's own pages would let passwords be guessed.
+    path("siteadmin/login/", RedirectView.as_view(pattern_name="login", query_string=True)),
+    path("siteadmin/password_change/", RedirectView.as_view(pattern_name="password_change")),
     path("siteadmin/", admin.site.urls),
 ]
 

@@ -108,7 +108,6 @@ def make_browser_known(response: HttpResponse, name: str) -> None:
         COOKIE,
         value,
         max_age=COOKIE_AGE,
-        path=reverse("login"),
         secure=settings.SESSION_COOKIE_SECURE,
         httponly=True,
         samesite="Lax",

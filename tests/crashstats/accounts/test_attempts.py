@@ -177,6 +177,25 @@ def test_a_stolen_session_cannot_be_used_to_guess_the_password(ada):
     assert change(PASSWORD).headers["Location"] == "/password/done/"
 
 
+def test_django_has_no_page_of_its_own_where_the_password_could_be_guessed(ada):
+    User.objects.filter(pk=ada.pk).update(is_staff=True)
+    thief = Client()
+    thief.force_login(User.objects.get())
+    guess = thief.post("/siteadmin/password_change/", {"old_password": "wrong"})
+    assert (guess.status_code, guess.headers["Location"]) == (302, "/password/")
+
+
+def test_guesses_of_strangers_do_not_keep_the_owner_from_changing_the_password(ada):
+    owner = Client()
+    cookie = sign_in(owner).cookies[attempts.COOKIE]
+    assert cookie["path"] == "/"  # the test's browser does not look at it
+    for number in range(attempts.PER_ACCOUNT):
+        fail(1, address=f"192.0.2.{number}")
+    new = {"new_password1": "battery staple 7", "new_password2": "battery staple 7"}
+    changed = owner.post("/password/", {"old_password": PASSWORD, **new})
+    assert changed.headers["Location"] == "/password/done/"
+
+
 def test_neither_name_nor_address_is_kept(ada):
     fail(1)
     attempt = SignInAttempt.objects.get()
