@@ -16,6 +16,7 @@ from ingest.admission import Gate
 from ingest.application import Application
 from ingest.collector import Collector, SaveRetries
 from ingest.deduplication import RecentReports
+from ingest.errors import NO_ROOM
 from ingest.gauges import SpoolGauges
 from ingest.health import Health
 from ingest.limits import Limits
@@ -39,7 +40,8 @@ def build_application() -> Application:
     A storage or a database that is down only gets a warning, because the spool stands in for it; one that is set up
     wrongly ends the start.
 
-    Raises: BadRules, StorageMisconfigured, QueueError, and StorageError when the spool cannot be used.
+    Raises: BadRules, StorageMisconfigured, QueueError, StorageError when the spool cannot be used, and OSError when
+    another file of the collector's cannot.
     """
     import_module("ingest.exposition")  # workers that loaded it later would share none of its memory
     dictConfig(settings.LOGGING)
@@ -137,14 +139,17 @@ def build_spool() -> Spool:
 
 
 def build_recent_reports() -> RecentReports:
-    """Make the memory of recent reports; one that remembers nothing when the disk has no room for it."""
-    path, window_seconds = (
-        settings.COLLECTOR["folder"] / "recent_reports",
-        settings.COLLECTOR["deduplicate_seconds"],
-    )
+    """Make the memory of recent reports; one that remembers nothing when the disk has no room for it.
+
+    Raises: OSError when its file cannot be made for another reason.
+    """
+    path = settings.COLLECTOR["folder"] / "recent_reports"
+    window_seconds = settings.COLLECTOR["deduplicate_seconds"]
     try:
         return RecentReports(path, window_seconds=window_seconds)
     except OSError as exc:
+        if exc.errno not in NO_ROOM:
+            raise
         log.warning("%s: finds no room, so reports that are sent twice are kept twice: %s", path, exc)
         return RecentReports(path, window_seconds=0)
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+
 from processing.errors import CrashStatsError
+
+#: Of an OSError: no space on the disk, none for this user, none for a file of this size.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class MalformedPayload(CrashStatsError):

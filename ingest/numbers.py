@@ -11,7 +11,6 @@ import itertools
 import json
 import mmap
 import os
-import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,12 +97,15 @@ def make_private() -> Numbers:
 
 
 def start_from_zero(folder: Path) -> None:
-    """Make an empty folder for the numbers of a collector that starts; what is left of an earlier one counts unseen.
+    """Empty the folder for the numbers of a collector that starts; what is left of an earlier one counts unseen.
 
-    Raises: OSError when the folder cannot be made.
+    The folder itself stays: on a full disk it could not be made again.
+
+    Raises: OSError when the folder cannot be made, or holds anything but files.
     """
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700, parents=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path in folder.iterdir():
+        path.unlink(missing_ok=True)
 
 
 def take_file(folder: Path) -> Numbers:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import json
 import math
@@ -27,7 +26,7 @@ from typing import Any, BinaryIO, TypeVar
 
 from ingest import claims
 from ingest.claims import Claim
-from ingest.errors import Overloaded
+from ingest.errors import NO_ROOM, Overloaded
 from processing import crashid
 from processing.errors import StorageError
 from processing.storage import keys
@@ -47,8 +46,6 @@ LEFTOVER_SECONDS = 3600.0
 _SIZE_KNOWN_SECONDS = 2.0
 #: How much of its time a process may spend on measuring: one part of so many.
 _MEASURING_PART = 20
-#: No space on the disk, none for this user, none for a file of this size.
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +95,7 @@ class Spool:
         While another collector runs on the same folder, only what is old is deleted, for it may be writing the rest.
         Its uploads are kept apart: they are named by the number of the process, and two containers count alike.
 
-        Raises: StorageError, but not for a full disk: what has to be spooled later may find room again.
+        Raises: StorageError, but not for a disk that is full by now: what has to be spooled later may find room again.
         """
         try:
             for folder in (self._all_uploads, self._unpublished, self.damaged):
@@ -113,8 +110,7 @@ class Spool:
                 _remove_old(_paths(self._all_uploads), 0)
                 self._remove_leftovers(upload_seconds=0, crash_seconds=0)
             fcntl.flock(lock, fcntl.LOCK_SH)
-            self.uploads = self._all_uploads / secrets.token_hex(8)
-            self.uploads.mkdir(mode=0o700)
+            self.uploads = self._make_folder_for_uploads()
         except OSError as exc:
             raise StorageError(f"{self.folder}: the spool folder cannot be used: {exc}") from exc
         try:
@@ -124,6 +120,17 @@ class Spool:
                 raise
             log.warning("the disk of the spool is full; while storage is down no crash can be kept: %s", exc)
 
+    def _make_folder_for_uploads(self) -> Path:
+        """Make a folder for this collector alone. On a full disk give the one of all: files carry the process's number."""
+        folder = self._all_uploads / secrets.token_hex(8)
+        try:
+            folder.mkdir(mode=0o700)
+        except OSError as exc:
+            if exc.errno not in NO_ROOM:
+                raise
+            return self._all_uploads
+        return folder
+
     def remove_leftovers(self) -> None:
         """Delete temporary files so old that whoever wrote them has been killed. Raises: StorageError."""
         self._remove_leftovers(upload_seconds=self._upload_seconds, crash_seconds=LEFTOVER_SECONDS)
@@ -131,7 +138,8 @@ class Spool:
     def _remove_leftovers(self, *, upload_seconds: float, crash_seconds: float) -> None:
         """Notes and copies of dumps are a mover's, too, so they are deleted by their age whoever asks."""
         for uploads in _paths(self._all_uploads):
-            _remove_old(_paths(uploads), upload_seconds)
+            # What came while the disk was full lies beside the folders.
+            _remove_old(_paths(uploads) if uploads.is_dir() else [uploads], upload_seconds)
         _remove_old(_paths(self._unpublished, "."), LEFTOVER_SECONDS)
         _remove_old(_paths(self.folder, _COPIES), LEFTOVER_SECONDS)
         self.crashes.remove_leftovers(crash_seconds)
@@ -346,7 +354,7 @@ class _MeasuredSize:
 
 
 def _is_for_room(exc: StorageError) -> bool:
-    return getattr(exc.__cause__, "errno", None) in _NO_ROOM
+    return getattr(exc.__cause__, "errno", None) in NO_ROOM
 
 
 def _copy(source: BinaryIO, path: Path) -> Path:

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,9 +142,16 @@ def read_response(connection: socket.socket) -> Response:
 
 @contextmanager
 def run_collector(
-    var: Path, database_url: str, checkout: Path = CHECKOUT, **settings: str
+    var: Path,
+    database_url: str,
+    checkout: Path = CHECKOUT,
+    start_by: Sequence[str] = (),
+    **settings: str,
 ) -> Iterator[CollectorProcess]:
-    """Start a collector below ``var``, with the code of ``checkout``, and end it afterwards."""
+    """Start a collector below ``var``, with the code of ``checkout``, and end it afterwards.
+
+    Args: ``start_by`` are words of the command line before its own.
+    """
     port = free_port()
     environment = {
         **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
@@ -159,6 +166,7 @@ def run_collector(
     with (var / "collector.log").open("ab") as log:
         process = subprocess.Popen(
             [
+                *start_by,
                 sys.executable,
                 "-m",
                 "gunicorn",

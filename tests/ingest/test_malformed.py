@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
-import resource
 from pathlib import Path
 
 import pytest
 
 from ingest.malformed import MalformedSamples
+from tests.ingest.full_disk import full_disk
 from tests.ingest.reports import Part, Request, dump, encode, text, valid
 
 MINIDUMP = b"MDMP\x93\xa7\x00\x00" + b"SECRETDUMP" * 20
@@ -75,10 +75,6 @@ def test_files_of_others_are_left_alone_and_in_nobodys_way(tmp_path: Path) -> No
 def test_a_sample_that_finds_no_room_still_makes_room(tmp_path: Path) -> None:
     old = tmp_path / "1000000000-0badcafe.json"
     old.write_text("an old sample")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
-    try:
+    with full_disk(10):
         MalformedSamples(tmp_path).keep("junk", {}, b"x")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert not old.exists()
