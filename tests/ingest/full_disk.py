@@ -43,7 +43,7 @@ def start_on_full_disk(folder: Path) -> list[str]:
     """Give the words before a command to which a folder, with what lies there, is a disk that is full."""
     # Root can mount as it is, and keeps its rights to files of others.
     apart = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"]), "sh", "-c"]
-    mount = ["mount -t tmpfs full \"$0\"", str(folder)]
+    mount = ['mount -t tmpfs full "$0"', str(folder)]
     if shutil.which("unshare") is None or subprocess.run([*apart, *mount], check=False).returncode:
         pytest.skip("this machine does not let a process mount disks for itself")
     return [*apart, _FILL, str(folder)]
