@@ -175,9 +175,8 @@ def test_a_saved_crash_for_which_not_even_a_note_finds_room_is_logged_as_such(tm
 @pytest.mark.parametrize("size", [100, 100_000], ids=["fails when closed", "fails when written"])
 def test_an_upload_that_has_no_room_leaves_no_file(uploads: Path, size: int) -> None:
     body = encode([text("ProductName", "x"), dump(content=bytes(size))])
-    with full_disk(10):
-        with pytest.raises(Overloaded, match="folder for large dumps"), CrashReport() as report:
-            parse_payload(iter([body]), BOUNDARY.encode(), report, make_limits(memory_bytes=0), uploads)
+    with full_disk(10), pytest.raises(Overloaded, match="folder for large dumps"), CrashReport() as report:
+        parse_payload(iter([body]), BOUNDARY.encode(), report, make_limits(memory_bytes=0), uploads)
     assert not list(uploads.iterdir())
 
 
@@ -227,9 +226,8 @@ def test_they_leave_it_also_while_the_database_is_down_and_notes_have_no_room(tm
 def test_clients_are_to_try_again_when_the_spool_has_no_room(tmp_path: Path) -> None:
     spool = Spool(tmp_path, limit_bytes=1_000_000)
     spool.prepare()
-    with full_disk(10):
-        with pytest.raises(Overloaded, match="disk of the spool is full"):
-            spool.save(CRASH_ID, {"uuid": CRASH_ID}, {"log": bytes(100)})
+    with full_disk(10), pytest.raises(Overloaded, match="disk of the spool is full"):
+        spool.save(CRASH_ID, {"uuid": CRASH_ID}, {"log": bytes(100)})
     assert spool.waiting() == Waiting()
 
 
