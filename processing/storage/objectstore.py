@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import secrets
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -37,7 +38,13 @@ class ObjectCrashStorage(CrashStorage):
     """
 
     def __init__(self, storage: Mapping[str, Any]) -> None:
-        self._storage: Storage = backends.build(storage, "CRASH_STORAGE")
+        self._setting = storage
+        self._connect_anew()
+        # Processes that shared a connection would read each other's answers, and GCS's library pools one per object.
+        os.register_at_fork(after_in_child=self._connect_anew)
+
+    def _connect_anew(self) -> None:
+        self._storage: Storage = backends.build(self._setting, "CRASH_STORAGE")
 
     def save_raw_crash(self, crash_id: str, raw_crash: Mapping[str, Any], dumps: Mapping[str, Dump]) -> None:
         with _storage_errors(f"{crash_id}: cannot save"):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -56,6 +60,42 @@ def storage(endpoint: str, bucket: Any) -> CrashStorage:
 
 class TestObjectCrashStorage(StorageContract):
     pass
+
+
+#: Checks a storage, and once more in each of two processes.
+CHECK_AND_FORK = """
+import os, sys
+from django.core.files.storage import InMemoryStorage
+from processing.storage.objectstore import ObjectCrashStorage
+
+class OneConnection(InMemoryStorage):
+    connected_in = 0
+
+    def _save(self, name, content):
+        self.connected_in = self.connected_in or os.getpid()
+        assert self.connected_in == os.getpid(), "this is the connection of another process"
+        return super()._save(name, content)
+
+storage = ObjectCrashStorage({"BACKEND": "__main__.OneConnection"})
+storage.check()
+child = os.fork()
+storage.check()
+if child:
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_forked_processes_connect_for_themselves(tmp_path: Path) -> None:
+    """Google's library keeps connections for the whole object: two processes would read each other's answers."""
+    settings = {"DJANGO_SETTINGS_MODULE": "crashstats.collector_settings", "VAR_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", CHECK_AND_FORK],
+        env=os.environ | settings,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_objects_lie_where_mozillas_systems_look_for_them(
