@@ -133,7 +133,7 @@ class Statsd:
     def send(self, name: str, value: float, kind: str, tag: str = "") -> None:
         tags = f"host:{self._host_tag}" + (f",{tag}" if tag else "")
         try:
-            self._socket.sendto(f"socorro.{name}:{value:g}|{kind}|#{tags}".encode(), self._address)
+            self._socket.sendto(f"socorro.{name}:{value:.12g}|{kind}|#{tags}".encode(), self._address)
         except OSError:
             return
 

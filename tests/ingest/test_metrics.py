@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -18,7 +19,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.parser import text_string_to_metric_families
 
 from ingest import numbers
-from ingest.metrics import Metrics
+from ingest.metrics import Metrics, Statsd
 from ingest.numbers import take_file
 from tests.ingest.process import CHECKOUT
 
@@ -197,6 +198,23 @@ class TestOneProcess:
         metrics.count("malformed", "x" * 100_000)
         metrics.count("malformed", "short")
         assert [label for name, label in samples(metrics) if name == "collector_malformed_total"] == ["short"]
+
+
+class TestStatsd:
+    def test_sizes_are_sent_to_the_last_digit_and_times_in_milliseconds(self) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+            receiver.bind(("127.0.0.1", 0))
+            receiver.settimeout(30)
+            statsd = Statsd(*receiver.getsockname(), host_tag="node1")
+            metrics = Metrics(statsd)
+            metrics.observe("body", 209_715_201, "compressed")
+            metrics.observe("save", 12.3456789)
+            received = [receiver.recv(4096).decode() for _ in range(2)]
+            statsd.close()
+        assert received == [
+            "socorro.collector.breakpad_resource.crash_size:209715201|h|#host:node1,payload:compressed",
+            "socorro.collector.crashmover.crash_save.time:12345.6789|ms|#host:node1",
+        ]
 
 
 class TestSeveralProcesses:
