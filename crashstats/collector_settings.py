@@ -54,24 +54,24 @@ CRASH_STORAGE = ENV.read(
 COLLECTOR: dict[str, Any] = {
     "folder": VAR_DIR / "collector",
     "workers": ENV.read(
-        "COLLECTOR_WORKERS", env.whole_number, default="2", doc="how many processes the collector has."
+        "COLLECTOR_WORKERS", env.positive_number, default="2", doc="how many processes the collector has."
     ),
     "threads": ENV.read(
         "COLLECTOR_THREADS",
-        env.whole_number,
+        env.positive_number,
         default="32",
         doc="how many connections one process of the collector serves at the same time.",
     ),
     "requests": ENV.read(
         "COLLECTOR_REQUESTS",
-        env.whole_number,
+        env.positive_number,
         default="28",
         doc="how many submissions one process of the collector takes at the same time; further ones are answered 503. "
         "It has to be below COLLECTOR_THREADS, so that a thread is left to say so.",
     ),
     "wire_bytes": ENV.read(
         "COLLECTOR_IN_FLIGHT_MB",
-        env.whole_number,
+        env.positive_number,
         default="256",
         doc="megabytes of submissions that one process of the collector takes at the same time; more is answered 503.",
     )
@@ -79,7 +79,7 @@ COLLECTOR: dict[str, Any] = {
     * 1024,
     "memory_bytes": ENV.read(
         "COLLECTOR_ANNOTATIONS_MB",
-        env.whole_number,
+        env.positive_number,
         default="128",
         doc="megabytes of memory that large annotations (over 0.5 MB in a submission) may take in one process "
         "of the collector at the same time, four bytes for each byte sent; more is answered 503.",
@@ -95,7 +95,7 @@ COLLECTOR: dict[str, Any] = {
     ),
     "client_grace_seconds": ENV.read(
         "COLLECTOR_CLIENT_GRACE",
-        env.whole_number,
+        env.positive_number,
         default="20",
         doc="seconds that any client has for its request, before COLLECTOR_CLIENT_RATE counts.",
     ),
@@ -109,44 +109,44 @@ COLLECTOR: dict[str, Any] = {
     "limits": {
         "wire_bytes": ENV.read(
             "COLLECTOR_REQUEST_BYTES",
-            env.whole_number,
+            env.positive_number,
             default="209715200",
             doc="the largest submission as it comes over the wire, in bytes; a larger one is answered 413 "
             "(Mozilla's collector allows 26214400).",
         ),
         "body_bytes": ENV.read(
             "COLLECTOR_BODY_BYTES",
-            env.whole_number,
+            env.positive_number,
             default="209715200",
             doc="the largest submission after decompression, in bytes; a larger one is answered 413.",
         ),
         "dump_bytes": ENV.read(
             "COLLECTOR_DUMP_BYTES",
-            env.whole_number,
+            env.positive_number,
             default="209715200",
             doc="the largest single dump, in bytes; a larger one is answered 413.",
         ),
         "annotation_bytes": ENV.read(
             "COLLECTOR_ANNOTATION_BYTES",
-            env.whole_number,
+            env.positive_number,
             default="20971520",
             doc="the largest single annotation, in bytes; a larger one is answered 413.",
         ),
         "all_annotations_bytes": ENV.read(
             "COLLECTOR_ALL_ANNOTATIONS_BYTES",
-            env.whole_number,
+            env.positive_number,
             default="26214400",
             doc="the most that all annotations of a submission may be together, in bytes; more is answered 413.",
         ),
         "parts": ENV.read(
             "COLLECTOR_PARTS",
-            env.whole_number,
+            env.positive_number,
             default="2000",
             doc="the most annotations and dumps of one submission; more is answered 413.",
         ),
         "ratio": ENV.read(
             "COLLECTOR_COMPRESSION_RATIO",
-            env.whole_number,
+            env.positive_number,
             default="150",
             doc="how many times larger a submission may become by decompression, from 64 MB on; more is answered 413.",
         ),
@@ -159,13 +159,13 @@ COLLECTOR: dict[str, Any] = {
     ),
     "publish_seconds": ENV.read(
         "COLLECTOR_PUBLISH_SECONDS",
-        env.whole_number,
+        env.positive_number,
         default="2",
         doc="seconds that the database may take for one step of queueing a crash, before the crash is queued later.",
     ),
     "connections": ENV.read(
         "COLLECTOR_CONNECTIONS",
-        env.whole_number,
+        env.positive_number,
         default="4",
         doc="the most connections to the database that one process of the collector opens.",
     ),
@@ -179,7 +179,7 @@ COLLECTOR: dict[str, Any] = {
     * 1024,
     "mover_threads": ENV.read(
         "COLLECTOR_MOVER_THREADS",
-        env.whole_number,
+        env.positive_number,
         default="8",
         doc="how many crashes the mover brings from the spool to the crash storage at the same time.",
     ),
