@@ -121,7 +121,7 @@ class Spool:
             log.warning("the disk of the spool is full; while storage is down no crash can be kept: %s", exc)
 
     def _make_folder_for_uploads(self) -> Path:
-        """Make a folder for this collector alone. On a full disk give the one of all: files carry the process's number."""
+        """Make a folder for this collector alone; on a full disk give the one of all, files carry process ids."""
         folder = self._all_uploads / secrets.token_hex(8)
         try:
             folder.mkdir(mode=0o700)
