@@ -22,13 +22,16 @@ threads = _collector["threads"]
 worker_connections = _collector["client_connections"]
 preload_app = True  # the workers share the memory of what is loaded before they are made
 timeout = 60
-graceful_timeout = 6
+graceful_timeout = 6  # of a collector that ends; for workers that are replaced see `post_fork`
 keepalive = 5
 limit_request_line = 8190
 limit_request_field_size = 8190
 forwarded_allow_ips = ""  # nothing here depends on what a proxy says
 control_socket_disable = True  # gunicorn would place it in a folder that all systems of a user share
 proc_name = "crashstats-collector"
+
+#: How many times ``graceful_timeout`` a replaced worker has for what it has in hand: a minute. Nobody waits for it.
+_TIMES_FOR_REPLACED_WORKERS = 10
 
 
 def on_starting(arbiter: Any) -> None:
@@ -42,5 +45,7 @@ def child_exit(arbiter: Any, worker: Any) -> None:
 
 
 def post_fork(arbiter: Any, worker: Any) -> None:
+    # The worker's own copy. When all ends, the arbiter ends the workers by its copy.
+    worker.cfg.set("graceful_timeout", _TIMES_FOR_REPLACED_WORKERS * arbiter.cfg.graceful_timeout)
     ClientSocket.grace_seconds = _collector["client_grace_seconds"]
     ClientSocket.minimum_rate = _collector["client_rate"]

@@ -49,19 +49,43 @@ def end_connection(start_response: Any) -> None:
         response.force_close()
 
 
+class MethodQueue(gthread.PollableMethodQueue):  # type: ignore[misc]  # gunicorn has no types
+    """By which threads have something done by the thread that accepts connections."""
+
+    def close(self) -> None:
+        """Leave the pipe open until the process ends: threads that are still at work write to it.
+
+        Closed, its number would soon be that of another file, and they would write to that.
+        """
+
+
 class CollectorWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn's `gthread` worker over `ClientSocket`.
 
-    Connections without a thread are in one of three places, each in the order in which their time is up: `_waiting` for
-    the head of a request, gunicorn's ``keepalived_conns`` between two requests, or `_leaving` until the client has read
-    its last answer.
+    Connections with a thread, or in line for one, are in `_served`. The others are in one of three places, each in the
+    order in which their time is up: `_waiting` for the head of a request, gunicorn's ``keepalived_conns`` between two
+    requests, or `_leaving` until the client has read its last answer.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._waiting: OrderedDict[Any, None] = OrderedDict()
         self._leaving: OrderedDict[Any, None] = OrderedDict()
+        self._served: set[Any] = set()
+        self.method_queue = MethodQueue()
         self._warned_at = -_WARNING_SECONDS
+
+    def run(self) -> None:
+        """Serve until told to end, and then finish what is in hand; give up what has not come when time is up."""
+        super().run()
+        for conn in self._served:
+            conn.sock.give_up()
+
+    def is_parent_alive(self) -> bool:
+        """Without the arbiter, end as if it had said so: its successor needs the address."""
+        if not super().is_parent_alive():
+            self.alive = False
+        return self.alive
 
     def accept(self, listener: socket.socket) -> None:
         """Take a connection. What keeps the system from giving it keeps nobody else from being served."""
@@ -104,6 +128,7 @@ class CollectorWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn h
 
     def _serve(self, conn: Any) -> None:
         conn.data_ready = True
+        self._served.add(conn)
         super().enqueue_req(conn)
 
     def handle(self, conn: Any) -> Any:
@@ -150,6 +175,7 @@ class CollectorWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn h
 
     def finish_request(self, conn: Any, fs: Any) -> None:
         """Keep the connection for another request, or take leave of its client, here and without a thread."""
+        self._served.discard(conn)
         if conn.sock.stays:
             super().finish_request(conn, fs)
         else:
