@@ -47,8 +47,9 @@ def build_application() -> Application:
     dictConfig(settings.LOGGING)
     _log_without_what_no_line_shows()
     options: dict[str, Any] = settings.COLLECTOR
-    storage, spool, publisher = get_storage(), build_spool(), build_publisher()
+    spool, publisher = build_spool(), build_publisher()
     spool.prepare()
+    storage = build_storage(spool, begin=True)
     _check(storage, publisher)
     start_from_zero(options["folder"] / "metrics")
     metrics = Metrics(_build_statsd(options), options["folder"] / "metrics", SpoolGauges(spool))
@@ -152,6 +153,16 @@ def build_recent_reports() -> RecentReports:
             raise
         log.warning("%s: finds no room, so reports that are sent twice are kept twice: %s", path, exc)
         return RecentReports(path, window_seconds=0)
+
+
+def build_storage(spool: Spool, *, begin: bool) -> CrashStorage:
+    """Give the crash storage; it is held to the one that the spool has served before, which ``begin`` may note there.
+
+    Else a mover that is started while the storage's disk is unmounted would empty the spool onto the disk below.
+    """
+    storage = get_storage()
+    storage.hold_to(spool.folder / "storage", begin=begin)
+    return storage
 
 
 def build_samples() -> MalformedSamples:

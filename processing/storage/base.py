@@ -20,6 +20,12 @@ class CrashStorage(ABC):
     damaged raises CrashDamaged, a kind of CrashNotFound.
     """
 
+    def hold_to(self, memory: Path, *, begin: bool) -> None:  # noqa: B027  # nothing to do for most
+        """Use the storage that the file ``memory`` tells of and no other; most storages cannot be mistaken for another.
+
+        Args: ``begin`` says whether this storage, whichever it is, is to be noted there when nothing is.
+        """
+
     @abstractmethod
     def save_raw_crash(self, crash_id: str, raw_crash: Mapping[str, Any], dumps: Mapping[str, Dump]) -> None:
         """Write dumps first and the raw crash last; when this returns, all of it survives a power cut."""

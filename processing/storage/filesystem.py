@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import json
 import os
@@ -22,6 +23,8 @@ from processing.storage.base import CrashStorage, Dump
 
 _RAW_CRASH = "raw_crash.json"
 _TEMPORARY = "tmp"
+#: A file of the root that tells it from every other.
+_NAME = "storage_name"
 _COPY_BYTES = 256 * 1024
 #: POSIX lets one `writev` take at least 16 buffers, Linux 1,024.
 _MOST_BUFFERS = 16
@@ -42,15 +45,23 @@ class FileSystemCrashStorage(CrashStorage):
     dumps it has, and any tar program can look into it.
 
     Args: ``root`` is made when it is missing. Once it has been seen, nothing is written to another folder of that name,
-    nor is it made again: when its disk is unmounted, writing fails instead of filling the disk below.
+    nor is it made again: when its disk is unmounted, writing fails instead of filling the disk below. `hold_to` makes
+    that last across restarts.
     """
 
     def __init__(self, root: str | Path) -> None:
         self._root = Path(root)
         self._temporary = self._root / _TEMPORARY
         self._identity = _identity(root)
+        self._memory: Path | None = None
+        self._begins_memory = False
         self._lasting: set[str] = set()
         self._forget_lasting_at = 0.0
+
+    def hold_to(self, memory: Path, *, begin: bool) -> None:
+        self._identity = None
+        self._memory = memory
+        self._begins_memory = begin
 
     def save_raw_crash(self, crash_id: str, raw_crash: Mapping[str, Any], dumps: Mapping[str, Dump]) -> None:
         try:
@@ -146,16 +157,41 @@ class FileSystemCrashStorage(CrashStorage):
         return _size_bytes(self._root)
 
     def _keep_to_root(self) -> None:
-        """Make the root when it was never seen. Raises: StorageError when it is gone, or another one; OSError."""
+        """Find the root when it was never seen. Raises: StorageError when it is gone, or another one; OSError."""
         identity = _identity(self._root)
         if self._identity is None:
-            _make_folders(self._root)
-            self._identity = _identity(self._root)
+            self._find_root()
         elif identity != self._identity:
             raise StorageError(
                 f"{self._root}: {'another folder than' if identity else 'gone, and there'} when this process began; is "
                 f"its disk unmounted? Bring it back, or begin anew with what is there now by a restart."
             )
+
+    def _find_root(self) -> None:
+        known = _content_of(self._memory) if self._memory else b""
+        if self._memory and known.startswith(self._note_of(b"")):
+            if known != self._note_of(_content_of(self._root / _NAME)):
+                raise StorageError(
+                    f"{self._root}: not the folder in which crashes were kept until now; is its disk unmounted? Bring "
+                    f"it back. To begin anew with what is there now, delete {self._memory} and restart."
+                )
+        else:
+            _make_folders(self._root)
+            if self._memory and self._begins_memory:
+                self._remember_root(self._memory)
+        self._identity = _identity(self._root)
+
+    def _remember_root(self, memory: Path) -> None:
+        name = _content_of(self._root / _NAME)
+        if not name:
+            name = secrets.token_hex(16).encode()
+            _write_content(self._root / _NAME, name)
+        with contextlib.suppress(OSError):  # no room there; what matters is that crashes are kept here
+            _write_content(memory, self._note_of(name))
+
+    def _note_of(self, name: bytes) -> bytes:
+        """Give how a memory tells of the root, whose setting may change, when it has that name."""
+        return os.fsencode(self._root) + b"\n" + name
 
     def _path(self, crash_id: str, suffix: str) -> str:
         return f"{self._root}/{keys.file_folder(crash_id)}/{crash_id}{suffix}"
@@ -181,8 +217,9 @@ class FileSystemCrashStorage(CrashStorage):
         folder, _, name = path.rpartition("/")
         # Many folders, for writers wait for one another in one.
         temporary = f"{self._temporary}/{name[:2]}/{name}.{secrets.token_hex(4)}"
-        write_durably(path, parts, temporary=temporary)
+        write_durably(path, parts, temporary=temporary, below=self._root)
         self._make_lasting(folder)
+        self._keep_to_root()  # else it was unmounted meanwhile, and who knows where the file is
 
     def _make_lasting(self, folder: str) -> None:
         """See that a power cut cannot take a folder that was just written to: who made it may not have synced it yet.
@@ -202,20 +239,21 @@ class FileSystemCrashStorage(CrashStorage):
                 self._lasting.add(str(made))
 
 
-def write_durably(path: str, parts: Sequence[Dump], *, temporary: str) -> None:
+def write_durably(path: str, parts: Sequence[Dump], *, temporary: str, below: Path | None = None) -> None:
     """Write or replace a file so that a power cut leaves all of the new one or what was there before.
 
-    It is written under the name ``temporary``, on the same disk, and renamed. Missing folders are made. Paths are
-    texts: this is the way of every crash, and `Path` would take a tenth of its time.
+    It is written under the name ``temporary``, on the same disk, and renamed. Missing folders are made, if given only
+    those ``below`` a folder. Paths are texts: this is the way of every crash, and `Path` would take a tenth of its
+    time.
     Raises: OSError; then no temporary file stays.
     """
     folder = path.rpartition("/")[0]
     try:
-        _write_synced(temporary, parts)
+        _write_synced(temporary, parts, below)
         try:
             os.rename(temporary, path)  # noqa: PTH104
         except FileNotFoundError:
-            _make_folders(Path(folder))
+            _make_folders(Path(folder), below)
             os.rename(temporary, path)  # noqa: PTH104
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
@@ -300,13 +338,13 @@ def _tar_header(name: str, size: int, modified_at: int) -> bytes:
     return b"%b%06o\x00 %b" % (start, sum(start) + _TAR_CHECKSUM, _TAR_REST)
 
 
-def _write_synced(path: str, parts: Sequence[Dump]) -> None:
+def _write_synced(path: str, parts: Sequence[Dump], below: Path | None = None) -> None:
     """Write a new file, readable by its owner only, and wait until the disk has it; makes the folder when missing."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
         descriptor = os.open(path, flags, 0o600)
     except FileNotFoundError:
-        _make_folders(Path(path).parent)
+        _make_folders(Path(path).parent, below)
         descriptor = os.open(path, flags, 0o600)
     try:
         _write_parts(descriptor, parts)
@@ -348,16 +386,30 @@ def _identity(folder: str | Path) -> int | None:
         return None
 
 
-def _make_folders(folder: Path) -> None:
-    """Make a folder and those above it, each durably in the one above."""
+def _make_folders(folder: Path, below: Path | None = None) -> None:
+    """Make a folder and those above it, if given only those ``below`` one, each durably in the one above."""
+    if folder == below:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
     try:
         folder.mkdir(mode=0o700)
     except FileExistsError:
         return
     except FileNotFoundError:
-        _make_folders(folder.parent)
+        _make_folders(folder.parent, below)
         folder.mkdir(mode=0o700, exist_ok=True)
     sync_folder(folder.parent)
+
+
+def _content_of(path: Path) -> bytes:
+    """Give the content of a small file; nothing when it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def _write_content(path: Path, content: bytes) -> None:
+    write_durably(str(path), [content], temporary=str(path.with_name(f".{path.name}.{secrets.token_hex(4)}")))
 
 
 def _size_bytes(folder: str | Path) -> int:

@@ -10,12 +10,11 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from ingest.build import build_publisher, build_samples, build_spool
+from ingest.build import build_publisher, build_samples, build_spool, build_storage
 from ingest.malformed import MalformedSamples
 from ingest.mover import Mover
 from ingest.spool import Spool
 from processing.errors import StorageError
-from processing.storage import get_storage
 
 log = getLogger(__name__)
 
@@ -39,7 +38,9 @@ class Command(BaseCommand):
         spool = build_spool()
         # No client waits here, so one crash that the database refuses need not spare it the others for a while.
         publisher = build_publisher(pause_seconds=0)
-        mover = Mover(spool, get_storage(), publisher, threads=settings.COLLECTOR["mover_threads"])
+        mover = Mover(
+            spool, build_storage(spool, begin=False), publisher, threads=settings.COLLECTOR["mover_threads"]
+        )
         try:
             if once:
                 self._run_once(mover, spool, stop)

@@ -4,6 +4,7 @@ import os
 import shutil
 import tarfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,94 @@ def test_a_root_that_was_unmounted_takes_nothing_until_it_is_back(
     storage.check()
     storage.save_raw_crash(other_id, RAW, {})
     assert set(storage.list_crash_ids(DAY)) == {crash_id, other_id}
+
+
+@pytest.mark.parametrize("there_instead", ["nothing", "an empty folder", "another storage"])
+def test_a_storage_that_is_held_to_its_root_takes_no_other_after_a_restart(
+    root: Path, crash_id: str, tmp_path: Path, there_instead: str
+) -> None:
+    memory = tmp_path / "memory"
+
+    def held(begin: bool = True, root: Path = root) -> FileSystemCrashStorage:
+        storage = FileSystemCrashStorage(root)
+        storage.hold_to(memory, begin=begin)
+        return storage
+
+    held(begin=False).check()
+    assert not memory.exists()
+    held().save_raw_crash(crash_id, RAW, {})
+    root.rename(tmp_path / "away")
+    if there_instead != "nothing":
+        root.mkdir()
+    if there_instead == "another storage":
+        other = FileSystemCrashStorage(root)
+        other.hold_to(tmp_path / "other memory", begin=True)
+        other.check()
+    waiting = held(begin=False)
+    for storage in (held(), waiting):
+        with pytest.raises(StorageError, match=f"is its disk unmounted.*delete {memory}"):
+            storage.save_raw_crash(crash_id, RAW, {})
+    assert not list(root.glob("2*"))
+    held(root=tmp_path / "by another setting").check()
+    memory.unlink()
+    held().check()
+    shutil.rmtree(root)
+    (tmp_path / "away").rename(root)
+    memory.unlink()
+    held().check()
+    waiting.check()
+    assert held().get_raw_crash(crash_id) == RAW
+
+
+@pytest.mark.parametrize(
+    "save",
+    [
+        lambda storage, crash_id: storage.save_raw_crash(crash_id, RAW, {}),
+        lambda storage, crash_id: storage.save_processed_crash(crash_id, RAW),
+    ],
+    ids=["raw crash", "processed crash"],
+)
+def test_a_root_that_goes_away_during_a_write_is_not_made_again(
+    storage: FileSystemCrashStorage,
+    root: Path,
+    crash_id: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    save: Callable[[FileSystemCrashStorage, str], None],
+) -> None:
+    storage.check()
+    open_file = os.open
+
+    def unmount_and_open(path: str, *args: int) -> int:
+        if root.exists():
+            root.rename(tmp_path / "away")
+        return open_file(path, *args)
+
+    monkeypatch.setattr(os, "open", unmount_and_open)
+    with pytest.raises(StorageError, match=crash_id):
+        save(storage, crash_id)
+    assert not root.exists()
+
+
+def test_what_was_written_while_another_root_showed_does_not_count_as_saved(
+    storage: FileSystemCrashStorage,
+    root: Path,
+    crash_id: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    storage.check()
+    rename = os.rename
+
+    def unmount_and_rename(source: str, target: str) -> None:
+        if not (tmp_path / "away").exists():
+            rename(root, tmp_path / "away")
+            shutil.copytree(tmp_path / "away", root)
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", unmount_and_rename)
+    with pytest.raises(StorageError, match="is its disk unmounted"):
+        storage.save_raw_crash(crash_id, RAW, {})
 
 
 def test_all_dumps_are_opened_by_one_look_at_what_there_is(
