@@ -12,8 +12,11 @@ import resource
 import select
 import selectors
 import socket
+import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -75,6 +78,13 @@ class CollectorWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn h
         self.method_queue = MethodQueue()
         self._warned_at = -_WARNING_SECONDS
 
+    def get_thread_pool(self) -> ThreadPoolExecutor:
+        """Start all threads now: later there may be no room for one, and that in the thread that serves all.
+
+        Raises: ValueError.
+        """
+        return start_threads(self.cfg.threads)
+
     def run(self) -> None:
         """Serve until told to end, and then finish what is in hand; give up what has not come when time is up."""
         super().run()
@@ -118,8 +128,7 @@ class CollectorWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn h
             self._serve(conn)
             return
         conn.timeout = time.monotonic() + conn.sock.grace_seconds
-        self._waiting[conn] = None
-        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._hear, conn))
+        self._put_in(self._waiting, conn, selectors.EVENT_READ, partial(self._hear, conn))
 
     def _hear(self, conn: Any, sock: ClientSocket) -> None:
         if sock.head_has_come():
@@ -176,10 +185,13 @@ class CollectorWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn h
     def finish_request(self, conn: Any, fs: Any) -> None:
         """Keep the connection for another request, or take leave of its client, here and without a thread."""
         self._served.discard(conn)
-        if conn.sock.stays:
-            super().finish_request(conn, fs)
-        else:
+        if not conn.sock.stays:
             self._leave(conn)
+            return
+        super().finish_request(conn, fs)
+        if conn.sock.fileno() < 0:  # the poller did not take it, and gunicorn has closed it where it lies
+            with suppress(ValueError):
+                self.keepalived_conns.remove(conn)
 
     def _leave(self, conn: Any) -> None:
         event = conn.sock.take_leave()
@@ -187,8 +199,7 @@ class CollectorWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn h
             self._close(conn)
             return
         conn.timeout = time.monotonic() + _LEAVING_SECONDS
-        self._leaving[conn] = None
-        self.poller.register(conn.sock, event, partial(self._go_on_leaving, conn))
+        self._put_in(self._leaving, conn, event, partial(self._go_on_leaving, conn))
 
     def _go_on_leaving(self, conn: Any, sock: ClientSocket) -> None:
         event = sock.take_leave()
@@ -227,6 +238,18 @@ class CollectorWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn h
             self._close(conn)
         elif place := self._leaving or self._waiting:
             self._drop(next(iter(place)), place)
+
+    def _put_in(
+        self, place: OrderedDict[Any, None], conn: Any, event: int, callback: Callable[[ClientSocket], None]
+    ) -> None:
+        """Have a connection wait for an event; close it when the system has no room for that."""
+        try:
+            self.poller.register(conn.sock, event, callback)
+        except OSError as exc:
+            self._warn("a connection could not be waited for: %s", exc)
+            self._close(conn)
+        else:
+            place[conn] = None
 
     def _drop(self, conn: Any, place: OrderedDict[Any, None]) -> None:
         self._take_out(conn, place)
@@ -286,6 +309,22 @@ def check_places(*, connections: int, threads: int, requests: int) -> None:
             f"COLLECTOR_THREADS={threads} is not below COLLECTOR_CLIENT_CONNECTIONS={connections}: a connection has to "
             "be left that waits for its turn"
         )
+
+
+def start_threads(count: int) -> ThreadPoolExecutor:
+    """Make a pool whose threads have all been started. Raises: ValueError when the system does not allow so many."""
+    pool = ThreadPoolExecutor(max_workers=count)
+    all_started = threading.Barrier(count)
+    for started in range(count):
+        try:
+            pool.submit(all_started.wait)  # a thread that waits takes nothing else, so the next needs another
+        except RuntimeError as exc:
+            all_started.abort()
+            raise ValueError(
+                f"COLLECTOR_THREADS={count}: the system allows this process {started} threads more: set a lower "
+                "number, or have it allow more (ulimit -u, TasksMax=, the container's limit of pids or of memory)"
+            ) from exc
+    return pool
 
 
 def allow_open_files(connections: int, threads: int) -> None:

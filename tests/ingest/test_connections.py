@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
 import selectors
 import socket
 import struct
+import subprocess
+import sys
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
+from gunicorn.workers import gthread
 
 from ingest.client import ClientSocket
+from ingest.server import CollectorWorker
 from tests.gaps import gap
-from tests.ingest.process import CollectorProcess, CouldNotStart, read_response, run_collector
+from tests.ingest.process import CHECKOUT, CollectorProcess, CouldNotStart, read_response, run_collector
 from tests.ingest.reports import Request, chunked, dump, encode, text, valid
 from tests.waiting import wait_until
 
@@ -111,6 +122,40 @@ class TestThreads:
             for client in opened(narrow, stack, 8, endless):
                 response = read_response(client)
                 assert (response.status, response.text) == (431, "Discarded=malformed_request")
+
+    def test_all_are_there_before_the_first_client(self, few_places: CollectorProcess) -> None:
+        (worker,) = few_places.workers()
+        if not hasattr(worker, "rlimit"):
+            gap("only Linux changes the limits of another process")
+        usual = worker.rlimit(psutil.RLIMIT_AS)
+        too_little_for_a_thread = worker.memory_info().vms + 6_000_000
+        worker.rlimit(psutil.RLIMIT_AS, (too_little_for_a_thread, usual[1]))
+        request = valid().encode()
+        with ExitStack() as stack:
+            clients = opened(few_places, stack, 3, request[:-50])
+            wait_until(lambda: few_places.metric("collector_requests_begun_total") == 3)
+            for client in clients:
+                client.sendall(request[-50:])
+                assert read_response(client).crash_id
+        assert few_places.workers() == [worker]
+
+    def test_a_system_without_room_for_them_is_said_at_the_start(self) -> None:
+        program = """
+import resource
+from ingest.server import start_threads
+pages = int(open("/proc/self/statm").read().split()[0])
+limit = pages * resource.getpagesize() + 100_000_000
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+start_threads(1000)
+"""
+        if not Path("/proc/self/statm").exists():
+            gap("only Linux says how much address space a process has")
+        ended = subprocess.run(
+            [sys.executable, "-c", program], cwd=CHECKOUT, capture_output=True, text=True, check=False
+        )
+        assert re.search(
+            r"ValueError: COLLECTOR_THREADS=1000: the system allows this process \d+ ", ended.stderr
+        )
 
 
 class TestPlaces:
@@ -227,6 +272,51 @@ class TestPlaces:
             assert silent.recv(1) == b""
             first.sendall(request[-50:])
             assert read_response(first).crash_id
+
+
+class FullPoller(selectors.DefaultSelector):
+    """One that takes no more, as when the system's memory for it is used up. Source: ENOSPC in epoll_ctl(2)."""
+
+    def register(self, *_: object) -> selectors.SelectorKey:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+class TestNoRoomToWait:
+    @pytest.fixture
+    def connection(self) -> Iterator[tuple[CollectorWorker, Any, socket.socket]]:
+        """A worker whose poller takes nothing, a connection it has taken, and the client's side of that."""
+        config = Config()
+        worker = CollectorWorker(1, os.getpid(), [], None, 30, config, Logger(config))
+        ours, theirs = socket.socketpair()
+        sock = ClientSocket(ours.family, ours.type, ours.proto, fileno=ours.detach())
+        theirs.settimeout(30)
+        with FullPoller() as worker.poller, sock, theirs:
+            worker.nr_conns = 1
+            yield worker, gthread.TConn(config, sock, None, None), theirs
+        worker.tmp.close()
+
+    def closed(self, worker: CollectorWorker, client: socket.socket) -> bool:
+        worker.murder_pending()
+        worker.murder_keepalived(force=True)
+        return worker.nr_conns == 0 and client.recv(1) == b""
+
+    def test_a_new_connection_is_closed(self, connection: tuple[CollectorWorker, Any, socket.socket]) -> None:
+        worker, conn, client = connection
+        conn.sock.grace_seconds = 0
+        worker.enqueue_req(conn)
+        assert self.closed(worker, client)
+
+    @pytest.mark.parametrize("stays", [False, True])
+    def test_so_is_one_that_has_its_answer(
+        self, connection: tuple[CollectorWorker, Any, socket.socket], stays: bool
+    ) -> None:
+        worker, conn, client = connection
+        conn.init()
+        conn.sock.stays = stays
+        served: Future[bool] = Future()
+        served.set_result(stays)
+        worker.finish_request(conn, served)
+        assert self.closed(worker, client)
 
 
 class TestLeave:
