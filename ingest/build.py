@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from importlib import import_module
 from logging import getLogger
 from logging.config import dictConfig
@@ -47,12 +48,15 @@ def build_application() -> Application:
     dictConfig(settings.LOGGING)
     _log_without_what_no_line_shows()
     options: dict[str, Any] = settings.COLLECTOR
-    spool, publisher = build_spool(), build_publisher()
+    spool = build_spool()
     spool.prepare()
     storage = build_storage(spool, begin=True)
+    metrics = Metrics(_build_statsd(options), options["folder"] / "metrics", SpoolGauges(spool))
+    publisher = build_publisher(
+        before_retry=partial(metrics.count, "retries", "publish_crash_exception.count")
+    )
     _check(storage, publisher)
     start_from_zero(options["folder"] / "metrics")
-    metrics = Metrics(_build_statsd(options), options["folder"] / "metrics", SpoolGauges(spool))
     return Application(
         collector=Collector(
             storage=storage,
@@ -169,7 +173,9 @@ def build_samples() -> MalformedSamples:
     return MalformedSamples(settings.COLLECTOR["folder"] / "malformed")
 
 
-def build_publisher(pause_seconds: float = 2) -> Publisher:
+def build_publisher(
+    *, pause_seconds: float = 2, before_retry: Callable[[], None] = lambda: None
+) -> Publisher:
     """Make a publisher to the database of the settings; it connects when it is first used."""
     options: dict[str, Any] = settings.COLLECTOR
     return Publisher(
@@ -177,6 +183,7 @@ def build_publisher(pause_seconds: float = 2) -> Publisher:
         connections=options["connections"],
         timeout_seconds=options["publish_seconds"],
         pause_seconds=pause_seconds,
+        before_retry=before_retry,
     )
 
 

@@ -29,6 +29,11 @@ limit_request_field_size = 8190
 forwarded_allow_ips = ""  # nothing here depends on what a proxy says
 control_socket_disable = True  # gunicorn would place it in a folder that all systems of a user share
 proc_name = "crashstats-collector"
+if _collector["statsd_host"]:
+    logger_class = "ingest.gunicorn_statsd.Logger"
+    statsd_host = server.bind_address(_collector["statsd_host"], _collector["statsd_port"])
+    statsd_prefix = "socorro.collector"
+    dogstatsd_tags = f"host:{_collector['host_tag']}"
 
 #: How many times ``graceful_timeout`` a replaced worker has for what it has in hand: a minute. Nobody waits for it.
 _TIMES_FOR_REPLACED_WORKERS = 10

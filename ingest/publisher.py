@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import queue as queues
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -68,11 +68,17 @@ class Publisher:
 
     Args: ``database`` are libpq's parameters (host, dbname, …); ``timeout_seconds`` bounds connecting, waiting for a
     free connection, and a statement, each (libpq takes no less than 2 for connecting); ``pause_seconds`` is that of
-    `Outage`.
+    `Outage`; ``before_retry`` is called before a crash is entered once more.
     """
 
     def __init__(
-        self, database: Mapping[str, str], *, connections: int, timeout_seconds: float, pause_seconds: float
+        self,
+        database: Mapping[str, str],
+        *,
+        connections: int,
+        timeout_seconds: float,
+        pause_seconds: float,
+        before_retry: Callable[[], None] = lambda: None,
     ) -> None:
         conninfo = psycopg.conninfo.make_conninfo(
             "",
@@ -84,6 +90,7 @@ class Publisher:
             },
         )
         self._timeout_seconds = timeout_seconds
+        self._before_retry = before_retry
         self._outage = Outage(pause_seconds=pause_seconds)
         self._idle: queues.SimpleQueue[_Place] = queues.SimpleQueue()
         for _ in range(connections):
@@ -142,6 +149,7 @@ class Publisher:
                 if not was_open or isinstance(exc.__cause__, psycopg.errors._WaitTimeout):
                     raise
                 # A restarted server leaves connections that only look open: once more, with a new one.
+                self._before_retry()
                 self._forget_connections()
                 place.close()
                 place.connection().acceptor.accept(

@@ -124,7 +124,9 @@ class TestDatabaseDown:
             connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'crashstats collector'"
             )
-        assert is_published(collector)
+        before = collector.metric(retries := 'collector_retries_total{count="publish_crash_exception.count"}')
+        assert all(is_published(collector) for _ in range(4))  # over each of its connections
+        assert collector.metric(retries) == before + 1
 
     def test_what_the_database_refuses_keeps_nothing_else_waiting(
         self, collector: CollectorProcess, own_database: Database

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -21,7 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from ingest import numbers
 from ingest.metrics import Metrics, Statsd
 from ingest.numbers import take_file
-from tests.ingest.process import CHECKOUT
+from tests.ingest.process import CHECKOUT, run_collector
 
 PREPARE = """
 import os, signal, sys
@@ -215,6 +216,25 @@ class TestStatsd:
             "socorro.collector.breakpad_resource.crash_size:209715201|h|#host:node1,payload:compressed",
             "socorro.collector.crashmover.crash_save.time:12345.6789|ms|#host:node1",
         ]
+
+    def test_gunicorn_sends_its_own_numbers_and_a_statsd_that_is_away_fills_no_log(
+        self, collector_database: str, tmp_path: Path
+    ) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+            receiver.bind(("127.0.0.1", 0))
+            receiver.settimeout(30)
+            settings = {"STATSD_HOST": "127.0.0.1", "STATSD_PORT": str(receiver.getsockname()[1])}
+            with run_collector(tmp_path, collector_database, HOST_TAG="node1", **settings) as collector:
+                assert collector.get("/__lbheartbeat__").status == 200
+                prefix, end, received = "socorro.collector.gunicorn.", "|c|@1.0|#host:node1", ""
+                while f"{prefix}request.status.200:1{end}" not in received:
+                    received += receiver.recv(4096).decode()
+                assert f"{prefix}requests:1{end}" in received
+                assert re.search(rf"{prefix}request\.duration:[\d.]+\|ms\|#host:node1", received)
+                receiver.close()
+                for _ in range(3):
+                    assert collector.get("/__lbheartbeat__").status == 200
+        assert "statsd" not in collector.log
 
 
 class TestSeveralProcesses:
