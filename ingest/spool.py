@@ -14,11 +14,10 @@ import shutil
 import stat
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from itertools import takewhile
 from logging import getLogger
 from pathlib import Path
@@ -27,6 +26,7 @@ from typing import Any, BinaryIO, TypeVar
 from ingest import claims
 from ingest.claims import Claim
 from ingest.errors import NO_ROOM, Overloaded
+from ingest.measured import Measured
 from processing import crashid
 from processing.errors import StorageError
 from processing.storage import keys
@@ -43,9 +43,6 @@ _COPY_BYTES = 256 * 1024
 _LONGEST_NOTE_BYTES = 4096
 #: No writer of a temporary file is silent for so long.
 LEFTOVER_SECONDS = 3600.0
-_SIZE_KNOWN_SECONDS = 2.0
-#: How much of its time a process may spend on measuring: one part of so many.
-_MEASURING_PART = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +50,8 @@ class Waiting:
     """What a spool holds: ``refused`` ones are among the crashes and notes, and are tried again at a later time."""
 
     crashes: int = 0
+    #: Of their files.
+    crash_bytes: int = field(default=0, compare=False)
     notes: int = 0
     refused: int = 0
     damaged: int = 0
@@ -87,7 +86,9 @@ class Spool:
         self._unpublished = folder / "unpublished"
         self._limit_bytes = limit_bytes
         self._upload_seconds = upload_seconds
-        self._size = _MeasuredSize(self.crashes.size_bytes)
+        self._adding = threading.Lock()
+        self._added_bytes = 0
+        self._bytes_before_added = Measured(self._measure, at_first=0, waits_at_first=True)
 
     def prepare(self) -> None:
         """Make the folders; delete what a killed collector left half done. Call it once, before processes are forked.
@@ -132,7 +133,10 @@ class Spool:
         return folder
 
     def remove_leftovers(self) -> None:
-        """Delete temporary files so old that whoever wrote them has been killed. Raises: StorageError."""
+        """Delete temporary files so old that whoever wrote them has been killed, and folders that nobody uses any more.
+
+        Raises: StorageError.
+        """
         self._remove_leftovers(upload_seconds=self._upload_seconds, crash_seconds=LEFTOVER_SECONDS)
 
     def _remove_leftovers(self, *, upload_seconds: float, crash_seconds: float) -> None:
@@ -143,6 +147,9 @@ class Spool:
         _remove_old(_paths(self._unpublished, "."), LEFTOVER_SECONDS)
         _remove_old(_paths(self.folder, _COPIES), LEFTOVER_SECONDS)
         self.crashes.remove_leftovers(crash_seconds)
+        for day in self.crashes.list_days():
+            for folder in (*_paths(self._day_folder(day)), self._day_folder(day)):
+                _remove_if_deserted(folder)
 
     def remove_uploads_of(self, pid: int) -> None:
         """Delete the large dumps that a process of this collector, which has ended, was receiving."""
@@ -182,7 +189,9 @@ class Spool:
                 raise Overloaded("the disk of the spool is full") from exc
             raise
         with suppress(OSError):  # a mover has already taken it
-            self._size.add(self._crash_path(crash_id).stat().st_size)
+            size_bytes = self._crash_path(crash_id).stat().st_size
+            with self._adding:
+                self._added_bytes += size_bytes
 
     def _crash_path(self, crash_id: str) -> Path:
         return self.folder / "crashes" / keys.file_folder(crash_id) / f"{crash_id}{keys.UNIT_SUFFIX}"
@@ -192,7 +201,12 @@ class Spool:
 
     def size_bytes(self) -> int:
         """Give the size of the spooled crashes, as measured some seconds ago, with what this process added since."""
-        return self._size.known_bytes()
+        return self._bytes_before_added.get() + self._added_bytes
+
+    def _measure(self) -> int:
+        """Give the size without all that this process has ever added, which is known better: it grows meanwhile."""
+        added_bytes = self._added_bytes
+        return self.crashes.size_bytes() - added_bytes
 
     def crash_folders(self) -> Iterator[Path]:
         """Give the folders that hold spooled crashes, the oldest day first; none holds more than a part of a day.
@@ -200,9 +214,10 @@ class Spool:
         Raises: StorageError when the spool cannot be read.
         """
         for day in self.crashes.list_days():
-            folder = self.folder / "crashes" / keys.day_folder(day)
-            if not _is_removed_as_deserted(folder):
-                yield from (part for part in _paths(folder) if not _is_removed_as_deserted(part))
+            yield from _paths(self._day_folder(day))
+
+    def _day_folder(self, day: date) -> Path:
+        return self.folder / "crashes" / keys.day_folder(day)
 
     def claim_crashes(self, folder: Path) -> Iterator[Claim]:
         """Take, one after the other, the crashes of a folder whose turn it is and that nobody else moves."""
@@ -295,62 +310,16 @@ class Spool:
         self._require_folder()
         until = time.monotonic() + seconds
         damaged = sum(1 for _ in _before(until, _entries(self.damaged)))
-        crashes = Counter(
-            _is_put_off(entry)
-            for folder in _before(until, self.crash_folders())
-            for entry in _before(until, _entries(folder))
-            if entry.name.endswith(keys.UNIT_SUFFIX)
-        )
-        notes = Counter(
-            _is_put_off(entry)
-            for entry in _before(until, _entries(self._unpublished))
-            if crashid.is_valid(entry.name)
-        )
-        return Waiting(
-            crashes=crashes.total(),
-            notes=notes.total(),
-            refused=crashes[True] + notes[True],
-            damaged=damaged,
-        )
-
-
-class _MeasuredSize:
-    """A number of bytes that takes long to measure when there are many files: never too small for this process.
-
-    Whoever finds it due measures it while the others go on with what is known; only the first time all wait.
-    """
-
-    def __init__(self, measure: Callable[[], int]) -> None:
-        self._measure = measure
-        self._bytes = 0
-        self._added_bytes = 0
-        self._due_at = -math.inf
-        self._measuring = threading.Lock()
-        self._adding = threading.Lock()
-
-    def known_bytes(self) -> int:
-        is_first = self._due_at == -math.inf
-        if time.monotonic() >= self._due_at and self._measuring.acquire(blocking=is_first):
-            try:
-                if time.monotonic() >= self._due_at:
-                    self._measure_now()
-            finally:
-                self._measuring.release()
-        return self._bytes + self._added_bytes
-
-    def add(self, size_bytes: int) -> None:
-        with self._adding:
-            self._added_bytes += size_bytes
-
-    def _measure_now(self) -> None:
-        started = time.monotonic()
-        added_before = self._added_bytes
-        size_bytes = self._measure()
-        with self._adding:
-            self._bytes = size_bytes
-            self._added_bytes -= added_before
-        ended = time.monotonic()
-        self._due_at = ended + max(_SIZE_KNOWN_SECONDS, (ended - started) * _MEASURING_PART)
+        crashes = crash_bytes = notes = refused = 0
+        for folder in _before(until, self.crash_folders()):
+            for status in _before(until, _statuses(folder, keys.UNIT_SUFFIX)):
+                crashes += 1
+                crash_bytes += status.st_size
+                refused += claims.is_put_off(status)
+        for status in _before(until, _statuses(self._unpublished)):
+            notes += 1
+            refused += claims.is_put_off(status)
+        return Waiting(crashes, crash_bytes, notes, refused, damaged)
 
 
 def _is_for_room(exc: StorageError) -> bool:
@@ -378,15 +347,11 @@ def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
         log.warning("%s: this folder of the spool cannot be read: %s", folder.name, type(exc).__name__)
 
 
-def _is_removed_as_deserted(folder: Path) -> bool:
+def _remove_if_deserted(folder: Path) -> None:
     """Remove a folder that is empty and has not changed for long, so that nobody is about to write there."""
-    try:
-        if time.time() - folder.stat().st_mtime < LEFTOVER_SECONDS:
-            return False
-        folder.rmdir()
-    except OSError:
-        return False
-    return True
+    with suppress(OSError):
+        if time.time() - folder.stat().st_mtime >= LEFTOVER_SECONDS:
+            folder.rmdir()
 
 
 def _before(until: float, found: Iterator[T]) -> Iterator[T]:
@@ -394,11 +359,12 @@ def _before(until: float, found: Iterator[T]) -> Iterator[T]:
     return takewhile(lambda _: time.monotonic() < until, found)
 
 
-def _is_put_off(entry: os.DirEntry[str]) -> bool:
-    try:
-        return claims.is_put_off(entry.stat(follow_symlinks=False))
-    except OSError:
-        return False
+def _statuses(folder: Path, suffix: str = "") -> Iterator[os.stat_result]:
+    """Give the status of what is named by a crash id and a suffix in a folder, as long as it is there."""
+    for entry in _entries(folder):
+        if entry.name.endswith(suffix) and crashid.is_valid(entry.name.removesuffix(suffix)):
+            with suppress(FileNotFoundError):  # just moved
+                yield entry.stat(follow_symlinks=False)
 
 
 def _remove_old(paths: Iterable[Path], older_than_seconds: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 from datetime import UTC, datetime
@@ -71,6 +72,30 @@ def test_counting_ends_when_its_time_is_over(spool: Spool) -> None:
     fill(spool)
     assert spool.waiting(0) == Waiting()
     assert spool.waiting(1000) == spool.waiting() == Waiting(crashes=3, notes=2, refused=1, damaged=1)
+
+
+def test_nothing_is_measured_beyond_that_time(spool: Spool) -> None:
+    fill(spool)
+    assert set(SpoolGauges(spool, counting_seconds=0)().values()) == {0}
+
+
+def test_counting_deletes_nothing_and_deserted_folders_go_with_the_leftovers(spool: Spool) -> None:
+    deserted, crashes = spool.folder / "crashes" / "20260801" / "0b", spool.folder / "crashes"
+    deserted.mkdir(parents=True)
+    fill(spool)
+    before = set(crashes.rglob("*"))
+    for folder in before:
+        os.utime(folder, (0, 0))
+    spool.waiting()
+    SpoolGauges(spool)()
+    list(spool.crash_folders())
+    assert set(crashes.rglob("*")) == before
+    spool.remove_leftovers()
+    assert not deserted.exists()
+    assert deserted.parent.exists()  # it has just changed
+    os.utime(deserted.parent, (0, 0))
+    spool.remove_leftovers()
+    assert before - set(crashes.rglob("*")) == {deserted, deserted.parent}
 
 
 def test_who_asks_soon_again_gets_what_was_counted_before(spool: Spool) -> None:
