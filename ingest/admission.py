@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Protocol
 
-from ingest.errors import Overloaded
+from ingest.errors import GaveWay, Overloaded
 
 
 class Client(Protocol):
@@ -19,20 +20,24 @@ class Client(Protocol):
         """Wait for it no longer."""
 
 
+#: How many times the least rate of clients a submission has to come with to keep its room when others need it.
+_TIMES_THE_LEAST_RATE = 8
+
+
 class Gate:
     """Bounds the submissions in hand, the bytes they announce or have sent, and the memory they take, in one process.
 
-    Args: beyond ``requests``, ``wire_bytes`` or ``memory_bytes`` a further submission takes the room of the one whose
-    client is the slowest, if that sends less than ``pace`` bytes a second, and is turned away if none does. So a few
-    clients that send as little as they may do not keep out all others. A single submission always passes the last two
-    limits, so that the limits of one submission, not these, decide how large it may be.
+    Args: beyond ``requests``, ``wire_bytes`` or ``memory_bytes`` a further submission takes the room of those whose
+    clients are the slowest, if these send less than eight times ``client_rate`` bytes a second, and is turned away if
+    that would not do. So a few clients that send as little as they may do not keep out all others. A single submission
+    always passes the last two limits, so that the limits of one submission, not these, decide how large it may be.
     """
 
-    def __init__(self, *, requests: int, wire_bytes: int, memory_bytes: int, pace: int) -> None:
+    def __init__(self, *, requests: int, wire_bytes: int, memory_bytes: int, client_rate: int) -> None:
         self._max_requests = requests
         self._max_bytes = wire_bytes
         self._max_memory = memory_bytes
-        self._pace = pace
+        self._pace = client_rate * _TIMES_THE_LEAST_RATE
         self._lock = threading.Lock()
         self._inside: dict[Ticket, None] = {}
         self.wire_bytes = 0
@@ -43,40 +48,73 @@ class Gate:
         return len(self._inside)
 
     def enter(self, announced_bytes: int, client: Client) -> Ticket:
-        """Take a submission in; leave by closing the ticket. Raises: Overloaded."""
+        """Take a submission in; leave by closing the ticket.
+
+        Bytes take nobody's room by being announced: unless there is room for them, they are counted as they come.
+        Raises: Overloaded.
+        """
         ticket = Ticket(self, client)
         with self._lock:
-            while len(self._inside) >= self._max_requests:
-                self._give_up_the_slowest("too many submissions at the same time")
-            while self._inside and self.wire_bytes + announced_bytes > self._max_bytes:
-                self._give_up_the_slowest("too many bytes at the same time")
+            if self._in_the_way(ticket, announced_bytes):
+                announced_bytes = 0
+            self._give_up(self._in_the_way(ticket))
             self._inside[ticket] = None
             self._add(ticket, announced_bytes, 0)
         return ticket
 
-    def grow(self, ticket: Ticket, wire_bytes: int) -> None:
+    def grow(self, ticket: Ticket, *, wire_bytes: int = 0, memory_bytes: int = 0) -> None:
+        """Let a submission hold so much more. Raises: Overloaded; GaveWay when it holds nothing any more."""
         with self._lock:
-            while len(self._inside) > 1 and self.wire_bytes + wire_bytes > self._max_bytes:
-                self._give_up_the_slowest("too many bytes at the same time")
-            self._add(ticket, wire_bytes, 0)
-
-    def hold(self, ticket: Ticket, memory_bytes: int) -> None:
-        with self._lock:
-            while len(self._inside) > 1 and self.memory_bytes + memory_bytes > self._max_memory:
-                self._give_up_the_slowest("too many large annotations at the same time")
-            self._add(ticket, 0, memory_bytes)
+            if ticket.given_up:
+                raise GaveWay
+            self._give_up(self._in_the_way(ticket, wire_bytes, memory_bytes))
+            self._add(ticket, wire_bytes, memory_bytes)
 
     def leave(self, ticket: Ticket) -> None:
         with self._lock:
             self._release(ticket)
 
-    def _give_up_the_slowest(self, reason: str) -> None:
-        """Free the room of a submission. Its own thread has not left yet, and keeps its connection open until then."""
-        slowest = min(self._inside, key=lambda ticket: ticket.client.pace())
-        if slowest.client.pace() >= self._pace:
-            raise Overloaded(reason)
-        slowest.client.give_up()
-        self._release(slowest)
+    def _in_the_way(self, ticket: Ticket, wire_bytes: int = 0, memory_bytes: int = 0) -> list[Ticket]:
+        """Choose the submissions to give up so that a certain one may hold so much more.
+
+        Raises: Overloaded when giving up all that are slow would not suffice.
+        """
+        others = len(self._inside) - (ticket in self._inside)
+        wire_bytes += self.wire_bytes
+        memory_bytes += self.memory_bytes
+        slow = self._slowest_first(ticket)
+        chosen: list[Ticket] = []
+        while full := self._full(others, wire_bytes, memory_bytes):
+            slowest = next(slow, None)
+            if slowest is None:
+                raise Overloaded(full)
+            chosen.append(slowest)
+            others -= 1
+            wire_bytes -= slowest.wire_bytes
+            memory_bytes -= slowest.memory_bytes
+        return chosen
+
+    def _full(self, others: int, wire_bytes: int, memory_bytes: int) -> str:
+        """Say what would be full with one submission beside so many others; nothing when all has room."""
+        if others >= self._max_requests:
+            return "too many submissions at the same time"
+        if others and wire_bytes > self._max_bytes:
+            return "too many bytes at the same time"
+        if others and memory_bytes > self._max_memory:
+            return "too many large annotations at the same time"
+        return ""
+
+    def _slowest_first(self, besides: Ticket) -> Iterator[Ticket]:
+        paces = {ticket: ticket.client.pace() for ticket in self._inside if ticket is not besides}
+        slow = [ticket for ticket, pace in paces.items() if pace < self._pace]
+        yield from sorted(slow, key=paces.__getitem__)
+
+    def _give_up(self, tickets: list[Ticket]) -> None:
+        """Free the room of submissions. Their own threads leave later, and keep their connections open until then."""
+        for ticket in tickets:
+            ticket.given_up = True
+            ticket.client.give_up()
+            self._release(ticket)
 
     def _add(self, ticket: Ticket, wire_bytes: int, memory_bytes: int) -> None:
         ticket.wire_bytes += wire_bytes
@@ -90,22 +128,23 @@ class Gate:
 
 
 class Ticket:
-    """A submission in hand; a context manager. What it holds is counted by its gate."""
+    """A submission in hand; a context manager. What it holds is counted by its gate until ``given_up`` for another."""
 
     def __init__(self, gate: Gate, client: Client) -> None:
         self._gate = gate
         self.client = client
+        self.given_up = False
         self.wire_bytes = 0
         self.memory_bytes = 0
 
     def grow_to(self, received_bytes: int) -> None:
-        """Account for a body whose length was not announced. Raises: Overloaded."""
+        """Account for bytes that were not announced, or not counted then. Raises: Overloaded, GaveWay."""
         if received_bytes > self.wire_bytes:
-            self._gate.grow(self, received_bytes - self.wire_bytes)
+            self._gate.grow(self, wire_bytes=received_bytes - self.wire_bytes)
 
     def hold(self, memory_bytes: int) -> None:
-        """Account for unusually much memory that this submission takes until its end. Raises: Overloaded."""
-        self._gate.hold(self, memory_bytes)
+        """Account for unusually much memory that this submission takes until its end. Raises: Overloaded, GaveWay."""
+        self._gate.grow(self, memory_bytes=memory_bytes)
 
     def __enter__(self) -> Ticket:
         return self

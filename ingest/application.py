@@ -16,7 +16,14 @@ from ingest.admission import Gate, Ticket
 from ingest.bodies import body_of
 from ingest.client import ClientSocket
 from ingest.collector import Accepted, Collector, Sender, UnauthorizedCrashId
-from ingest.errors import ClientTimeout, MalformedPayload, Overloaded, PayloadTooLarge, UnsupportedEncoding
+from ingest.errors import (
+    ClientTimeout,
+    GaveWay,
+    MalformedPayload,
+    Overloaded,
+    PayloadTooLarge,
+    UnsupportedEncoding,
+)
 from ingest.health import Health
 from ingest.limits import Limits
 from ingest.malformed import MalformedSamples
@@ -162,8 +169,11 @@ class Application:
         except UnauthorizedCrashId:
             self._metrics.count("unauthorized_uuid")
             return _line("401 Unauthorized", "Discarded=unauthorized_uuid")
-        except ClientTimeout:
-            self._metrics.count("slow_clients")
+        except ClientTimeout as exc:
+            if isinstance(exc, GaveWay):
+                self._metrics.count("turned_away", "gave_way")
+            else:
+                self._metrics.count("slow_clients")
             return _line("408 Request Timeout", "Discarded=timeout", _HANG_UP)
         except Overloaded as exc:
             self._metrics.count("turned_away", str(exc).replace(" ", "_"))
@@ -271,18 +281,17 @@ class _Body:
     def read(self, ticket: Ticket, size: int) -> bytes | bytearray:
         """Give the next piece as it came over the wire; nothing when the client has closed, for that may be the whole.
 
-        Raises: ClientTimeout, PayloadTooLarge, Overloaded, MalformedPayload.
+        Raises: ClientTimeout, GaveWay, PayloadTooLarge, Overloaded, MalformedPayload.
         """
         piece: bytes | bytearray = self._source.read(size)
         if not piece and self.client.timed_out:
-            raise ClientTimeout
+            raise GaveWay if ticket.given_up else ClientTimeout
         self.received_bytes += len(piece)
         if self.received_bytes > self._limits.wire_bytes:
             raise PayloadTooLarge("request")
-        if not self.announced_bytes:
-            if not self.received_bytes:
-                raise MalformedPayload("no_content_length")
-            ticket.grow_to(self.received_bytes)
+        if not self.announced_bytes and not self.received_bytes:
+            raise MalformedPayload("no_content_length")
+        ticket.grow_to(self.received_bytes)
         return piece
 
     def finish(self) -> None:

@@ -76,7 +76,7 @@ def build_application() -> Application:
             requests=options["requests"],
             wire_bytes=options["wire_bytes"],
             memory_bytes=options["memory_bytes"],
-            pace=options["client_rate"] * _PACE_WHEN_FULL,
+            client_rate=options["client_rate"],
         ),
         limits=Limits(**options["limits"]),
         uploads=spool.uploads,
@@ -85,10 +85,6 @@ def build_application() -> Application:
         samples=build_samples(),
         version_file=settings.VERSION_FILE,
     )
-
-
-#: How many times the least rate a client has to send with, for its submission to keep its place when there is no other.
-_PACE_WHEN_FULL = 8
 
 
 def _log_without_what_no_line_shows() -> None:

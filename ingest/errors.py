@@ -26,5 +26,9 @@ class ClientTimeout(CrashStatsError):
     """The client sends too slowly, or has stopped sending."""
 
 
+class GaveWay(ClientTimeout):
+    """Another submission needed the room of this one, whose client sends slowly."""
+
+
 class Overloaded(CrashStatsError):
     """There is no room for this submission now. The text says what is full; the client may try again later."""

@@ -17,10 +17,11 @@ import pytest
 from django.conf import settings
 
 from ingest import collector as collector_module
+from ingest import malformed
 from ingest.admission import Gate, Ticket
 from ingest.client import ClientSocket
 from ingest.collector import SaveRetries
-from ingest.errors import Overloaded
+from ingest.errors import GaveWay, Overloaded
 from ingest.limits import Limits
 from ingest.malformed import MalformedSamples
 from ingest.metrics import METRICS, Statsd
@@ -266,7 +267,7 @@ class TestManyClients:
             assert collector.send(valid(Notes="2")).crash_id
 
     def test_the_gate_counts_requests_and_bytes(self) -> None:
-        gate, client = Gate(requests=2, wire_bytes=100, memory_bytes=100, pace=10), Sender()
+        gate, client = Gate(requests=2, wire_bytes=100, memory_bytes=100, client_rate=1), Sender()
         with gate.enter(60, client):
             with pytest.raises(Overloaded, match="bytes"):
                 gate.enter(60, client)
@@ -285,19 +286,51 @@ class TestManyClients:
         assert not client.given_up
 
     def test_the_slowest_of_too_many_gives_way_when_it_is_slow(self) -> None:
-        gate = Gate(requests=2, wire_bytes=100, memory_bytes=100, pace=10)
-        slow, slower, newcomer = Sender(9), Sender(8), Sender()
+        gate = Gate(requests=2, wire_bytes=100, memory_bytes=100, client_rate=1)
+        slow, slower, newcomer = Sender(7), Sender(6), Sender()
         with gate.enter(60, slow) as first, gate.enter(20, slower) as second:
             second.hold(50)
             with gate.enter(30, newcomer) as third:
                 assert (slow.given_up, slower.given_up) == (False, True)
+                third.grow_to(30)
                 assert (gate.requests, gate.wire_bytes, gate.memory_bytes) == (2, 90, 0)
                 third.grow_to(50)
                 assert slow.given_up
                 assert (gate.requests, gate.wire_bytes) == (1, 50)
-                first.grow_to(10)
-                second.hold(10)
+                for given_up in (first, second):
+                    with pytest.raises(GaveWay):
+                        given_up.grow_to(10)
+                    with pytest.raises(GaveWay):
+                        given_up.hold(10)
         assert (gate.requests, gate.wire_bytes, gate.memory_bytes) == (0, 0, 0)
+
+    def test_nobody_is_given_up_in_vain(self) -> None:
+        gate = Gate(requests=4, wire_bytes=100, memory_bytes=100, client_rate=1)
+        slow, fast = Sender(1), Sender(8)
+        with gate.enter(20, slow) as first, gate.enter(20, slow), gate.enter(50, fast) as third:
+            first.hold(30)
+            third.hold(60)
+            with pytest.raises(Overloaded, match="bytes"):
+                gate.enter(60, Sender())
+            with gate.enter(10, Sender()) as fourth:
+                with pytest.raises(Overloaded, match="annotations"):
+                    fourth.hold(50)
+                with pytest.raises(Overloaded, match="bytes"):
+                    gate.enter(60, Sender())
+                with pytest.raises(Overloaded, match="bytes"):
+                    fourth.grow_to(60)
+            assert not slow.given_up
+
+    def test_what_is_announced_takes_nobodys_room_before_it_comes(self) -> None:
+        gate = Gate(requests=3, wire_bytes=100, memory_bytes=100, client_rate=1)
+        slow, slower = Sender(7), Sender(6)
+        with gate.enter(40, slow), gate.enter(40, slower), gate.enter(90, Sender()) as newcomer:
+            newcomer.grow_to(20)
+            assert (slow.given_up, slower.given_up, gate.wire_bytes) == (False, False, 100)
+            newcomer.grow_to(21)
+            assert (slow.given_up, slower.given_up, gate.wire_bytes) == (False, True, 61)
+            newcomer.grow_to(90)
+            assert (slow.given_up, gate.wire_bytes) == (True, 90)
 
 
 class TestMemory:
@@ -432,11 +465,17 @@ class TestMalformedSamples:
         assert len(list(tmp_path.iterdir())) == 3
         assert not (tmp_path / "1000000000-old.json").exists()
 
-    def test_a_flood_leaves_one_sample(self, tmp_path: Path) -> None:
+    def test_a_flood_leaves_one_sample_a_second(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        now = 100.0
+        monkeypatch.setattr(malformed.time, "monotonic", lambda: now)
         samples = MalformedSamples(tmp_path)
-        for _ in range(100):
-            samples.keep("junk", {}, b"x")
-        assert len(list(tmp_path.iterdir())) <= 2
+        for seconds, kept in ((0.0, 1), (0.9, 1), (1.0, 2)):
+            now = 100.0 + seconds
+            for _ in range(100):
+                samples.keep("junk", {}, b"x")
+            assert len(list(tmp_path.iterdir())) == kept
 
 
 def test_json_may_say_anything_about_the_product(collector: CollectorProcess) -> None:
@@ -521,7 +560,7 @@ def test_a_statsd_host_that_nobody_knows_keeps_nobody_from_starting(
 
 
 def test_what_large_annotations_take_of_memory_is_bounded(uploads: Path) -> None:
-    gate = Gate(requests=2, wire_bytes=100_000_000, memory_bytes=40_000_000, pace=1)
+    gate = Gate(requests=2, wire_bytes=100_000_000, memory_bytes=40_000_000, client_rate=1)
     body = encode([text("Notes", "x" * 9_000_000), dump(content=bytes(5_000_000))])
 
     def parse(ticket: Ticket) -> None:
