@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from ingest.jsonmarks import count_marks
+
 _BUILD_ID = re.compile(r"20\d{12}", re.ASCII)
 #: Firefox's environment is some 60,000 characters with 3,000 values. What is beyond these bounds is not looked into.
 _LONGEST_JSON = 1024 * 1024
@@ -132,12 +134,9 @@ def _take_path(table: dict[str, Any]) -> tuple[str, ...]:
 def _parse(text: Any) -> Any:
     """Read the JSON of an annotation; None when it is none, or more of it than a rule may cost.
 
-    Commas and brackets are counted without looking whether they stand in a string: that bounds the values, each of
-    which takes far more memory than its text. Python's parser itself gives up at some depth.
+    Python's parser itself gives up at some depth.
     """
-    if not isinstance(text, str) or len(text) > _LONGEST_JSON:
-        return None
-    if sum(map(text.count, ",[{")) > _MOST_JSON_MARKS:
+    if not isinstance(text, str) or len(text) > _LONGEST_JSON or count_marks(text) > _MOST_JSON_MARKS:
         return None
     try:
         return json.loads(text)

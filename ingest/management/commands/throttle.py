@@ -16,6 +16,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ingest.conditions import BadRules
 from ingest.errors import MalformedPayload
+from ingest.jsonmarks import count_marks
 from ingest.payload import CrashReport, Dump, parse_json_annotations
 from ingest.throttler import RuleSet, load, rules_path
 from processing.errors import CrashDamaged, CrashNotFound, StorageError
@@ -59,7 +60,7 @@ class Command(BaseCommand):
     def _explain(self, rules: RuleSet, in_force: RuleSet, file: str) -> None:
         try:
             text = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-            annotations = parse_json_annotations(text)
+            annotations = parse_json_annotations(text, count_marks(text))
         except OSError as exc:
             raise CommandError(f"{file}: {exc.strerror}") from exc
         except MalformedPayload as exc:
