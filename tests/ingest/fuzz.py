@@ -12,6 +12,7 @@ import io
 import random
 import re
 import socket
+import sys
 import tempfile
 import threading
 import time
@@ -80,6 +81,10 @@ _REFUSALS = frozenset(
 _FREE_STEPS = 5000
 _STEPS_PER_PIECE = 50
 _STEPS_PER_BYTE = 1
+
+_PARSER_ERRORS = "collector_parser_errors_total"
+#: A worker grows by 10 to 15 MB until it has met everything, and then no more, however many requests come.
+_MOST_GROWTH_BYTES = 30 * 2**20
 
 _PACKINGS: dict[str, Callable[[bytes], bytes]] = {
     "": bytes,
@@ -442,6 +447,32 @@ def run(collector: CollectorProcess, requests: Iterable[tuple[str, bytes]]) -> C
     return statuses
 
 
+@dataclass(frozen=True)
+class Harm:
+    """What requests did to a collector of one worker process; ``statuses`` are those of `run`."""
+
+    statuses: Counter[int]
+    unforeseen_errors: float
+    grown_bytes: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.statuses.total()} requests: {dict(self.statuses)}; "
+            f"unforeseen errors {self.unforeseen_errors:g}; worker grew {self.grown_bytes / 2**20:.1f} MB"
+        )
+
+    def is_none(self) -> bool:
+        return self.unforeseen_errors == 0 and self.grown_bytes <= _MOST_GROWTH_BYTES
+
+
+def harm(collector: CollectorProcess, requests: Iterable[tuple[str, bytes]]) -> Harm:
+    """Send requests, and look at what they have done. Raises: what `run` raises."""
+    (worker,) = collector.workers()
+    errors, size = collector.metric(_PARSER_ERRORS), worker.memory_info().rss
+    statuses = run(collector, requests)
+    return Harm(statuses, collector.metric(_PARSER_ERRORS) - errors, worker.memory_info().rss - size)
+
+
 def mutated_requests(first: int, cases: int) -> Iterator[tuple[str, bytes]]:
     """Give the cases with these numbers; each is the same every time."""
     return ((f"case {number}", make_case(number)) for number in range(first, first + cases))
@@ -479,18 +510,14 @@ def main() -> None:
         tempfile.TemporaryDirectory(prefix="crashstats-fuzz-") as var,
         run_collector(Path(var), server.url) as collector,
     ):
-        (worker,) = collector.workers()
-        run(collector, mutated_requests(0, 1000))
-        before = worker.memory_info().rss
-        statuses = run(
+        done = harm(
             collector, chain(kept_requests(exploration), mutated_requests(options.first, options.cases))
         )
-        grown = worker.memory_info().rss - before
-        unforeseen = collector.metric("collector_parser_errors_total")
-    print(  # noqa: T201
-        f"{statuses.total()} requests: {dict(statuses)}; "
-        f"unforeseen errors {unforeseen:g}; worker grew {grown / 2**20:.1f} MB"
-    )
+    print(done)  # noqa: T201
+    if not done.is_none():
+        sys.exit(
+            f"expected no unforeseen error, and no growth by more than {_MOST_GROWTH_BYTES / 2**20:g} MB"
+        )
 
 
 def _explore(spool: Path, minutes: float, number: int) -> Explorer[Submission]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 import re
 import sys
+from collections import Counter
 from collections.abc import Hashable
 from itertools import chain
 from pathlib import Path
@@ -99,12 +100,19 @@ def test_the_exploration_gets_around(exploration: Explorer[fuzz.Submission]) -> 
 def test_mutated_submissions_cause_no_error_of_ours(
     collector: CollectorProcess, exploration: Explorer[fuzz.Submission]
 ) -> None:
-    statuses = fuzz.run(collector, chain(fuzz.kept_requests(exploration), fuzz.mutated_requests(0, 2500)))
+    harm = fuzz.harm(collector, chain(fuzz.kept_requests(exploration), fuzz.mutated_requests(0, 2500)))
+    assert harm.is_none(), str(harm)
+    statuses = harm.statuses
     assert set(statuses) <= {0, 200, 400, 401, 408, 413, 415}
     assert statuses[200] > 100
     assert statuses[400] > 500
-    assert collector.metric("collector_parser_errors_total") == 0
     assert not re.search(r"Traceback(?!.*intentional)", collector.log.split("intentional exception")[-1])
+
+
+def test_unforeseen_errors_and_growth_are_harm() -> None:
+    assert fuzz.Harm(Counter(), unforeseen_errors=0, grown_bytes=15_000_000).is_none()
+    assert not fuzz.Harm(Counter(), unforeseen_errors=1, grown_bytes=0).is_none()
+    assert not fuzz.Harm(Counter(), unforeseen_errors=0, grown_bytes=40_000_000).is_none()
 
 
 class TestExplorer:
