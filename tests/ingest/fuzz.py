@@ -83,8 +83,9 @@ _STEPS_PER_PIECE = 50
 _STEPS_PER_BYTE = 1
 
 _PARSER_ERRORS = "collector_parser_errors_total"
-#: A worker grows by 10 to 15 MB until it has met everything, and then no more, however many requests come.
+#: A worker of eight threads grows by some 20 MB until each thread has met everything, and then no more.
 _MOST_GROWTH_BYTES = 30 * 2**20
+_FEW_THREADS = {"COLLECTOR_THREADS": "8", "COLLECTOR_REQUESTS": "7"}
 
 _PACKINGS: dict[str, Callable[[bytes], bytes]] = {
     "": bytes,
@@ -508,7 +509,7 @@ def main() -> None:
     with (
         database() as server,
         tempfile.TemporaryDirectory(prefix="crashstats-fuzz-") as var,
-        run_collector(Path(var), server.url) as collector,
+        run_collector(Path(var), server.url, **_FEW_THREADS) as collector,
     ):
         done = harm(
             collector, chain(kept_requests(exploration), mutated_requests(options.first, options.cases))
