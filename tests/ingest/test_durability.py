@@ -264,13 +264,12 @@ class TestStorageDown:
         with run_collector(tmp_path, own_database.url, COLLECTOR_SAVE_SECONDS="0") as collector:
             in_the_way(tmp_path / "crashes")
             crash_id = collector.send(valid()).crash_id
-            in_the_way(tmp_path / "collector" / "spool" / "crashes", aside=tmp_path / "kept")
+            in_the_way(tmp_path / "collector" / "spool" / "crashes")
             response = collector.send(valid(Notes="2"))
             assert (response.status, response.body) == (500, b"")
             assert response.headers["content-type"] == "text/plain"
-            (tmp_path / "collector" / "spool" / "crashes").unlink()
-            shutil.move(tmp_path / "kept", tmp_path / "collector" / "spool" / "crashes")
-            (tmp_path / "crashes").unlink()
+            out_of_the_way(tmp_path / "collector" / "spool" / "crashes")
+            out_of_the_way(tmp_path / "crashes")
             assert "moved 1 crashes" in moved(collector)
             assert collector.storage.get_raw_crash(crash_id)
 
@@ -323,13 +322,16 @@ def can_claim_all(spool: Spool) -> bool:
     return claimed == spool.waiting().crashes
 
 
-def in_the_way(folder: Path, aside: Path | None = None) -> None:
+def in_the_way(folder: Path) -> None:
     """Put a file where a folder has to be: that stops root, too."""
-    if aside is not None:
-        shutil.move(folder, aside)
-    else:
-        shutil.rmtree(folder)
+    folder.rename(f"{folder}-aside")
     folder.write_text("in the way")
+
+
+def out_of_the_way(folder: Path) -> None:
+    """Bring the folder back."""
+    folder.unlink()
+    Path(f"{folder}-aside").rename(folder)
 
 
 class TestSpoolDamaged:
@@ -339,7 +341,7 @@ class TestSpoolDamaged:
         with run_collector(tmp_path, own_database.url, COLLECTOR_SAVE_SECONDS="0") as collector:
             in_the_way(tmp_path / "crashes")
             crash_ids = [collector.send(valid(Notes=f"damaged {number}")).crash_id for number in range(2)]
-            (tmp_path / "crashes").unlink()
+            out_of_the_way(tmp_path / "crashes")
             spool = tmp_path / "collector" / "spool"
             (damaged,) = (spool / "crashes").rglob(f"{crash_ids[0]}.tar")
             damaged.write_bytes(b"damaged")
@@ -356,7 +358,7 @@ class TestSpoolDamaged:
         with run_collector(tmp_path, own_database.url, COLLECTOR_SAVE_SECONDS="0") as collector:
             in_the_way(tmp_path / "crashes")
             crash_id = collector.send(valid()).crash_id
-            (tmp_path / "crashes").unlink()
+            out_of_the_way(tmp_path / "crashes")
             done = run_read_only(tmp_path / "collector" / "spool", collector, "runmover", "--once")
             assert done.returncode != 0
             assert "is its disk mounted read-only?" in done.stderr
@@ -376,7 +378,7 @@ class TestSpoolDamaged:
             assert (
                 "there is no spool; a collector makes it when it starts. Is its disk mounted?" in done.stderr
             )
-            (tmp_path / "crashes").unlink()
+            out_of_the_way(tmp_path / "crashes")
             with mover(collector) as running:
                 assert running.stdout is not None
                 assert "there is no spool" in running.stdout.readline()
