@@ -30,13 +30,17 @@ class Gate:
     Args: beyond ``requests``, ``wire_bytes`` or ``memory_bytes`` a further submission takes the room of those whose
     clients are the slowest, if these send less than eight times ``client_rate`` bytes a second, and is turned away if
     that would not do. So a few clients that send as little as they may do not keep out all others. A single submission
-    always passes the last two limits, so that the limits of one submission, not these, decide how large it may be.
+    always passes the last two limits, so that the limits of one submission, not these, decide how large it may be; and
+    those of up to ``small_bytes`` pass the second one, so that a few large ones that come for hours leave them room.
     """
 
-    def __init__(self, *, requests: int, wire_bytes: int, memory_bytes: int, client_rate: int) -> None:
+    def __init__(
+        self, *, requests: int, wire_bytes: int, memory_bytes: int, client_rate: int, small_bytes: int = 0
+    ) -> None:
         self._max_requests = requests
         self._max_bytes = wire_bytes
         self._max_memory = memory_bytes
+        self._small_bytes = small_bytes
         self._pace = client_rate * _TIMES_THE_LEAST_RATE
         self._lock = threading.Lock()
         self._inside: dict[Ticket, None] = {}
@@ -80,7 +84,8 @@ class Gate:
         Raises: Overloaded when giving up all that are slow would not suffice.
         """
         others = len(self._inside) - (ticket in self._inside)
-        wire_bytes += self.wire_bytes
+        is_small = ticket.wire_bytes + wire_bytes <= self._small_bytes
+        wire_bytes = 0 if is_small else wire_bytes + self.wire_bytes
         memory_bytes += self.memory_bytes
         slow = self._slowest_first(ticket)
         chosen: list[Ticket] = []

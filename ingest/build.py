@@ -48,6 +48,7 @@ def build_application() -> Application:
     dictConfig(settings.LOGGING)
     _log_without_what_no_line_shows()
     options: dict[str, Any] = settings.COLLECTOR
+    limits = Limits(**options["limits"])
     spool = build_spool()
     spool.prepare()
     storage = build_storage(spool, begin=True)
@@ -77,8 +78,9 @@ def build_application() -> Application:
             wire_bytes=options["wire_bytes"],
             memory_bytes=options["memory_bytes"],
             client_rate=options["client_rate"],
+            small_bytes=limits.memory_bytes,
         ),
-        limits=Limits(**options["limits"]),
+        limits=limits,
         uploads=spool.uploads,
         metrics=metrics,
         health=Health(storage, publisher, spool),

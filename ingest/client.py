@@ -172,8 +172,8 @@ class ClientSocket(socket.socket):
     def take_leave(self) -> int:
         """Go on so that the client can read its answer before the connection is closed.
 
-        That is: send what is left of it, say the end, and swallow what the client still sends, up to 4 MB; closing
-        with unread data would reset the connection, and the answer with it.
+        That is: send what is left of it, say the end, and swallow what the client still sends, up to 4 MB, or what has
+        come behind a whole request; closing with unread data would reset the connection, and the answer with it.
         Returns: the event of `selectors` after which to call again, 0 when the connection can be closed.
         """
         try:
@@ -181,16 +181,18 @@ class ClientSocket(socket.socket):
                 self._unsent = self._unsent[super().send(self._unsent, socket.MSG_DONTWAIT) :]
             if self._unsent:
                 return selectors.EVENT_WRITE
-            if not self.unread:
-                return 0
-            self.shutdown(socket.SHUT_WR)
+            if self.unread:
+                self.shutdown(socket.SHUT_WR)
             data = super().recv(_LINGER_PIECE, socket.MSG_DONTWAIT)
         except BlockingIOError:
-            return selectors.EVENT_WRITE if self._unsent else selectors.EVENT_READ
+            if self._unsent:
+                return selectors.EVENT_WRITE
+            return selectors.EVENT_READ if self.unread else 0
         except OSError:
             return 0  # the client is gone
         self._swallowed_bytes += len(data)
-        return selectors.EVENT_READ if data and self._swallowed_bytes < _LINGER_BYTES else 0
+        is_over = not data or not self.unread or self._swallowed_bytes >= _LINGER_BYTES
+        return 0 if is_over else selectors.EVENT_READ
 
     def setblocking(self, flag: bool, /) -> None:
         """Do nothing once closed: gunicorn sets this while closing, and takes a failure for a second closing."""

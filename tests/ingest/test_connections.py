@@ -361,6 +361,16 @@ class TestLeave:
         assert sender.recv(100) == b""
         assert 3_500_000 < swallowed < 4_500_000
 
+    def test_what_comes_behind_the_last_request_does_not_take_its_answer_away(
+        self, narrow: CollectorProcess
+    ) -> None:
+        body = encode([text("ProductName", "x"), dump(content=bytes(9000))])
+        request = Request(body, {"Content-Length": str(len(body) - 2)}).encode()
+        with narrow.connect() as connection:
+            connection.sendall(request)
+            wait_until(lambda: held(narrow, [connection]) == 0)  # then it may have been reset
+            assert b"CrashID=bp-" in b"".join(iter(lambda: connection.recv(65536), b""))
+
     @pytest.mark.parametrize("ending", ["closed", "half closed", "read to the end"])
     def test_a_client_that_has_ended_is_not_waited_for(
         self, pair: tuple[ClientSocket, socket.socket], ending: str

@@ -304,6 +304,16 @@ class TestManyClients:
                         given_up.hold(10)
         assert (gate.requests, gate.wire_bytes, gate.memory_bytes) == (0, 0, 0)
 
+    def test_large_submissions_leave_room_for_small_ones(self) -> None:
+        gate = Gate(requests=4, wire_bytes=100, memory_bytes=100, client_rate=1, small_bytes=20)
+        with gate.enter(60, Sender()), gate.enter(40, Sender()), gate.enter(10, Sender()) as small:
+            small.grow_to(20)
+            with pytest.raises(Overloaded, match="bytes"):
+                small.grow_to(21)
+            with pytest.raises(Overloaded, match="bytes"):
+                gate.enter(21, Sender())
+        assert gate.wire_bytes == 0
+
     def test_nobody_is_given_up_in_vain(self) -> None:
         gate = Gate(requests=4, wire_bytes=100, memory_bytes=100, client_rate=1)
         slow, fast = Sender(1), Sender(8)
