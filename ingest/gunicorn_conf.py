@@ -54,3 +54,7 @@ def post_fork(arbiter: Any, worker: Any) -> None:
     worker.cfg.set("graceful_timeout", _TIMES_FOR_REPLACED_WORKERS * arbiter.cfg.graceful_timeout)
     ClientSocket.grace_seconds = _collector["client_grace_seconds"]
     ClientSocket.minimum_rate = _collector["client_rate"]
+
+
+def post_worker_init(worker: Any) -> None:
+    worker.start_threads()

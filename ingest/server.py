@@ -78,12 +78,12 @@ class CollectorWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn h
         self.method_queue = MethodQueue()
         self._warned_at = -_WARNING_SECONDS
 
-    def get_thread_pool(self) -> ThreadPoolExecutor:
+    def start_threads(self) -> None:
         """Start all threads now: later there may be no room for one, and that in the thread that serves all.
 
-        Raises: ValueError.
+        Call it when signals are heeded, for it takes a while. Raises: ValueError.
         """
-        return start_threads(self.cfg.threads)
+        start_threads(self.tpool, self.cfg.threads)
 
     def run(self) -> None:
         """Serve until told to end, and then finish what is in hand; give up what has not come when time is up."""
@@ -311,9 +311,8 @@ def check_places(*, connections: int, threads: int, requests: int) -> None:
         )
 
 
-def start_threads(count: int) -> ThreadPoolExecutor:
-    """Make a pool whose threads have all been started. Raises: ValueError when the system does not allow so many."""
-    pool = ThreadPoolExecutor(max_workers=count)
+def start_threads(pool: ThreadPoolExecutor, count: int) -> None:
+    """Start all threads of a new pool. Raises: ValueError when the system does not allow so many."""
     all_started = threading.Barrier(count)
     for started in range(count):
         try:
@@ -324,7 +323,6 @@ def start_threads(count: int) -> ThreadPoolExecutor:
                 f"COLLECTOR_THREADS={count}: the system allows this process {started} threads more: set a lower "
                 "number, or have it allow more (ulimit -u, TasksMax=, the container's limit of pids or of memory)"
             ) from exc
-    return pool
 
 
 def allow_open_files(connections: int, threads: int) -> None:

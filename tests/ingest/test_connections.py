@@ -150,11 +150,12 @@ class TestThreads:
     def test_a_system_without_room_for_them_is_said_at_the_start(self) -> None:
         program = """
 import resource
+from concurrent.futures import ThreadPoolExecutor
 from ingest.server import start_threads
 pages = int(open("/proc/self/statm").read().split()[0])
 limit = pages * resource.getpagesize() + 100_000_000
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-start_threads(1000)
+start_threads(ThreadPoolExecutor(1000), 1000)
 """
         if not Path("/proc/self/statm").exists():
             gap("only Linux says how much address space a process has")
