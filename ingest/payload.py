@@ -347,8 +347,9 @@ def parse_json_annotations(text: bytes, marks: int) -> dict[str, Any]:
 
     Args: ``marks`` are those that `count_marks` finds in the text.
     ``NaN`` and infinities, which JSON does not know, become texts, and so do whole numbers of more than 100 digits.
-    Raises: MalformedPayload ``invalid_json`` (also for more than 100 levels, for more than 50,000 strings, commas and
-    opening brackets together, or for a whole number of more than 4,300 digits), ``invalid_json_value`` (no object).
+    Raises: MalformedPayload ``invalid_json`` (also for more than 100 levels, for several 10,000 values (up to 50,000
+    commas and opening brackets always pass), or for a whole number of more than 4,300 digits), ``invalid_json_value``
+    (no object).
     """
     if marks > _MOST_JSON_MARKS and _has_many_values(text):
         raise MalformedPayload("invalid_json")
