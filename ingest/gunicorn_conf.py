@@ -57,4 +57,4 @@ def post_fork(arbiter: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    worker.start_threads()
+    worker.tpool.start_one()

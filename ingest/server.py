@@ -12,13 +12,13 @@ import resource
 import select
 import selectors
 import socket
-import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
+from logging import getLogger
 from typing import Any
 
 from gunicorn.http import errors  # type: ignore[import-untyped]
@@ -27,6 +27,8 @@ from gunicorn.http.wsgi import Response  # type: ignore[import-untyped]
 from gunicorn.workers import gthread  # type: ignore[import-untyped]
 
 from ingest.client import ClientSocket
+
+log = getLogger(__name__)
 
 #: How requests are refused that are no HTTP to gunicorn; all others by 400.
 _REFUSALS = {
@@ -62,6 +64,28 @@ class MethodQueue(gthread.PollableMethodQueue):  # type: ignore[misc]  # gunicor
         """
 
 
+class Threads(ThreadPoolExecutor):
+    """Threads that are started as they are needed: each keeps memory from what it has done.
+
+    When the system has no room for one more, those that there are do the work, one request after the other.
+    """
+
+    def start_one(self) -> None:
+        """See that there is a thread. Raises: ValueError when the system does not even allow one."""
+        self.submit(int)
+
+    def _adjust_thread_count(self) -> None:  # the library's name
+        try:
+            super()._adjust_thread_count()
+        except RuntimeError as exc:
+            if not self._threads:
+                raise ValueError(
+                    "the system allows this process no thread: have it allow more (ulimit -u, TasksMax=, the "
+                    "container's limit of pids or of memory)"
+                ) from exc
+            log.warning("no room for another thread: %d do the work", len(self._threads))
+
+
 class CollectorWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn's `gthread` worker over `ClientSocket`.
 
@@ -78,12 +102,8 @@ class CollectorWorker(gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn h
         self.method_queue = MethodQueue()
         self._warned_at = -_WARNING_SECONDS
 
-    def start_threads(self) -> None:
-        """Start all threads now: later there may be no room for one, and that in the thread that serves all.
-
-        Call it when signals are heeded, for it takes a while. Raises: ValueError.
-        """
-        start_threads(self.tpool, self.cfg.threads)
+    def get_thread_pool(self) -> ThreadPoolExecutor:
+        return Threads(self.cfg.threads)
 
     def run(self) -> None:
         """Serve until told to end, and then finish what is in hand; give up what has not come when time is up."""
@@ -309,20 +329,6 @@ def check_places(*, connections: int, threads: int, requests: int) -> None:
             f"COLLECTOR_THREADS={threads} is not below COLLECTOR_CLIENT_CONNECTIONS={connections}: a connection has to "
             "be left that waits for its turn"
         )
-
-
-def start_threads(pool: ThreadPoolExecutor, count: int) -> None:
-    """Start all threads of a new pool. Raises: ValueError when the system does not allow so many."""
-    all_started = threading.Barrier(count)
-    for started in range(count):
-        try:
-            pool.submit(all_started.wait)  # a thread that waits takes nothing else, so the next needs another
-        except RuntimeError as exc:
-            all_started.abort()
-            raise ValueError(
-                f"COLLECTOR_THREADS={count}: the system allows this process {started} threads more: set a lower "
-                "number, or have it allow more (ulimit -u, TasksMax=, the container's limit of pids or of memory)"
-            ) from exc
 
 
 def allow_open_files(connections: int, threads: int) -> None:
