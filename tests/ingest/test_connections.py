@@ -130,7 +130,9 @@ class TestThreads:
                 response = read_response(client)
                 assert (response.status, response.text) == (431, "Discarded=malformed_request")
 
-    def test_without_room_for_another_those_that_there_are_do_the_work(self, few_places: CollectorProcess) -> None:
+    def test_without_room_for_another_those_that_there_are_do_the_work(
+        self, few_places: CollectorProcess
+    ) -> None:
         (worker,) = few_places.workers()
         if not hasattr(worker, "rlimit"):
             gap("only Linux changes the limits of another process")
