@@ -143,8 +143,9 @@ class TestThreads:
         with ExitStack() as stack:
             clients = opened(few_places, stack, 3, request[:-50])
             wait_until(lambda: "no room for another thread" in few_places.log)
-            for client in clients:
+            for client in clients:  # nobody knows which of them has the thread
                 client.sendall(request[-50:])
+            for client in clients:
                 assert read_response(client).crash_id
         assert few_places.workers() == [worker]
 
